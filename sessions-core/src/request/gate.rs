@@ -64,18 +64,10 @@ impl Gate {
         self
     }
 
-    /// Returns the error for a visitor who is not signed in.
-    pub(crate) fn refuse_stranger(&self, pages: &Pages) -> Error {
-        self.refuse(ErrorKind::NotSignedIn, pages.login.as_deref())
-    }
-
-    /// Returns the error for a visitor who signed in too long ago.
-    pub(crate) fn refuse_stale(&self, pages: &Pages) -> Error {
-        let page = pages.confirm.as_deref().or(pages.login.as_deref());
-        self.refuse(ErrorKind::ConfirmationRequired, page)
-    }
-
-    fn refuse(&self, kind: ErrorKind, page: Option<&str>) -> Error {
+    /// Returns the error for a visitor who must sign in, or confirm who they are.
+    pub(crate) fn refuse(&self, kind: ErrorKind, pages: &Pages) -> Error {
+        let confirm = pages.confirm.as_deref().filter(|_| kind == ErrorKind::ConfirmationRequired);
+        let page = confirm.or(pages.login.as_deref());
         Error::new(kind).redirecting(page.and_then(|page| self.redirect(page)))
     }
 
@@ -214,9 +206,13 @@ mod tests {
         ];
         for (method, headers, expected) in table {
             let gate = Gate::of(&Fake { method, target: "/private?a=b", headers });
-            let error = gate.refuse_stranger(&pages(Some("/login"), None));
+            let error = gate.refuse(ErrorKind::NotSignedIn, &pages(Some("/login"), None));
             assert_eq!((error.kind(), answer(&error)), (ErrorKind::NotSignedIn, expected), "{method} {headers:?}");
-            assert_eq!(answer(&gate.refuse_stranger(&Pages::default())), (401, None), "{method} {headers:?}");
+            assert_eq!(
+                answer(&gate.refuse(ErrorKind::NotSignedIn, &Pages::default())),
+                (401, None),
+                "{method} {headers:?}"
+            );
         }
     }
 
@@ -236,7 +232,7 @@ mod tests {
             let form = &[(SecFetchMode, "navigate"), (Referer, url), (Host, "shop.example")];
             for (method, headers, status) in [("GET", htmx, 401), ("POST", htmx, 401), ("POST", form, 303)] {
                 let gate = Gate::of(&Fake { method, target: "/orders/delete", headers });
-                let error = gate.refuse_stranger(&pages(Some("/login"), None));
+                let error = gate.refuse(ErrorKind::NotSignedIn, &pages(Some("/login"), None));
                 assert_eq!(answer(&error), (status, Some(location)), "{url}");
             }
         }
@@ -254,7 +250,7 @@ mod tests {
         ] {
             let headers = [(SecFetchMode, "navigate"), (Referer, referer), (Host, host)];
             let gate = Gate::of(&Fake { method: "POST", target: "/delete", headers: &headers });
-            let error = gate.refuse_stranger(&pages(Some("/login"), None));
+            let error = gate.refuse(ErrorKind::NotSignedIn, &pages(Some("/login"), None));
             assert_eq!(answer(&error), (303, Some(location)), "{referer}");
         }
     }
@@ -263,7 +259,7 @@ mod tests {
     fn foreign_target_is_no_next() {
         for target in ["//evil.example", "/\\evil.example", "https://evil.example/", "*", ""] {
             let gate = Gate::of(&Fake { method: "GET", target, headers: NAVIGATION });
-            let error = gate.refuse_stranger(&pages(Some("/login"), None));
+            let error = gate.refuse(ErrorKind::NotSignedIn, &pages(Some("/login"), None));
             assert_eq!(answer(&error), (303, Some("/login")), "{target}");
         }
     }
@@ -272,7 +268,7 @@ mod tests {
     fn login_page_does_not_redirect_to_itself() {
         for (target, status) in [("/login", 401), ("/login?a=b", 401), ("/login/", 303), ("/login2", 303)] {
             let gate = Gate::of(&Fake { method: "GET", target, headers: NAVIGATION });
-            let error = gate.refuse_stranger(&pages(Some("/login?lang=de"), None));
+            let error = gate.refuse(ErrorKind::NotSignedIn, &pages(Some("/login?lang=de"), None));
             assert_eq!(error.status(), status, "{target}");
         }
     }
@@ -286,7 +282,7 @@ mod tests {
             (Some("/login"), Some("/confirm"), (303, Some("/confirm?next=/a"))),
             (None, Some("/confirm"), (303, Some("/confirm?next=/a"))),
         ] {
-            let error = gate.refuse_stale(&pages(login, confirm));
+            let error = gate.refuse(ErrorKind::ConfirmationRequired, &pages(login, confirm));
             assert_eq!((error.kind(), answer(&error)), (ErrorKind::ConfirmationRequired, expected));
         }
     }

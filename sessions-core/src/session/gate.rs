@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::exchange::Stage;
 use crate::request::Gate;
 use crate::session::{Load, Session};
@@ -47,7 +47,7 @@ impl Gate {
         if let Stage::Blocked(blocked) = session.shared.lock().stage {
             return Err(blocked.error());
         }
-        Err(self.refuse_stranger(&session.shared.sessions.config().pages))
+        Err(self.refuse(ErrorKind::NotSignedIn, &session.shared.sessions.config().pages))
     }
 
     /// Admits a visitor, as [`admit`](Self::admit) does, once the session is loaded.
@@ -90,7 +90,7 @@ impl SignedIn {
         if self.session.signed_in_within(time) {
             return Ok(());
         }
-        Err(self.gate.refuse_stale(&self.session.shared.sessions.config().pages))
+        Err(self.gate.refuse(ErrorKind::ConfirmationRequired, &self.session.shared.sessions.config().pages))
     }
 }
 
