@@ -1,6 +1,7 @@
 //! Code shared by the fuzz targets: a manager with known sessions, and requests to it.
 
 pub mod model;
+pub mod schedules;
 pub mod values;
 
 use std::sync::LazyLock;
