@@ -9,7 +9,7 @@ use sessions_core::record::{Changes, Record, Refusal};
 use sessions_core::store::{Created, Cursor, MemoryStore, Page, Store, StoreFuture};
 use sessions_core::{ErrorKind, Event, Expiry, LimitPolicy, Session, SessionId, Sessions, Timestamp};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, poll};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
@@ -270,4 +270,69 @@ fn sweeping_goes_on_after_a_panic() {
         assert_eq!(sweeps.recv_timeout(10 * SECOND), Ok(()), "sweep {sweep}");
     }
     drop(sessions);
+}
+
+/// The handle showed nobody meanwhile, so a login of somebody else kept the entries.
+#[test]
+fn a_login_on_its_way_to_a_new_session_is_shown() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann").unwrap());
+    let session = browser.start();
+    block_on(fixture.sessions.destroy_principal("ann")).unwrap();
+    session.login("ann").unwrap();
+    session.set("k", "v").unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    let mut save = Box::pin(session.save());
+    // The store answers that the session has ended, and is asked what became of it.
+    assert!(poll(save.as_mut()).is_pending() && poll(save.as_mut()).is_pending());
+    assert_eq!((session.principal().as_deref(), session.len()), (Some("ann"), 1));
+    drop(save);
+    fixture.store.late.store(false, Ordering::SeqCst);
+    session.login("ben").unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!((browser.user().as_deref(), browser.get("k")), (Some("ben"), None));
+}
+
+/// The handle showed nobody meanwhile, so a login of somebody else kept the entries.
+#[test]
+fn a_login_behind_a_running_destroy_is_shown() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("a", "b");
+    let session = browser.start();
+    session.destroy();
+    session.login("ann").unwrap();
+    session.set("k", "v").unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    let mut save = Box::pin(session.save());
+    assert!(poll(save.as_mut()).is_pending());
+    assert_eq!((session.principal().as_deref(), session.len()), (Some("ann"), 1));
+    session.login("ben").unwrap();
+    block_on(save).unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!((browser.user().as_deref(), browser.get("k")), (Some("ben"), None));
+}
+
+/// The handle showed the principal before, whose session had expired.
+#[test]
+fn a_login_under_way_on_an_expired_session_is_shown() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.login("ann").unwrap();
+        session.set("k", "v").unwrap();
+    });
+    let session = browser.start();
+    fixture.clock.advance(31 * MINUTE);
+    session.login("ben").unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    let mut save = Box::pin(session.save());
+    for _ in 0..3 {
+        assert!(poll(save.as_mut()).is_pending());
+        assert_eq!((session.principal().as_deref(), session.len()), (Some("ben"), 0));
+    }
+    block_on(save).unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!((browser.user().as_deref(), browser.get("k")), (Some("ben"), None));
 }

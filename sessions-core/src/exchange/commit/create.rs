@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, StoreError, StoreErrorKind};
 use crate::exchange::state::{Live, State, Writes};
 use crate::id::SessionId;
 use crate::manager::{DestroyReason, Event, StoreCall};
-use crate::record::{Changes, Record};
+use crate::record::{Changes, Lifetime, Record, Refusal};
 use crate::store::Created;
 
 /// Number of ids to try.
@@ -111,16 +111,36 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
         None => Secret::random_with_id(config.entropy)?,
     };
     let live = Live::new(id, secret);
-    let lifetime = changes.new_lifetime().unwrap_or_else(|| config.expiry.lifetime(now));
-    let record = Record::builder(live.id(), live.hash(), now)
-        .lifetime(lifetime)
-        .principal(changes.new_principal())
-        .signed_in_at(changes.new_principal().map(|_| now))
-        .build_with(changes)
+    let lifetime = lifetime_of(driver, changes);
+    let record = first_record(live.id(), live.hash(), lifetime, changes)
         .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
     if !config.limits.admit(None, &record) {
         return Err(config.limits.exceeded());
     }
     let cookie = sessions.token_cookie(&live.token, lifetime, now)?;
     Ok((live, record, cookie))
+}
+
+/// Shows the new session of some writes until the store has answered what comes before it.
+///
+/// It must show the principal, so that a login of another one drops what was written for this one.
+pub(super) fn show(driver: &Driver, id: SessionId, writes: &Writes) {
+    if driver.is_watched() {
+        let (unused, changes) = (SecretHash::from_bytes([0; 32]), &writes.changes);
+        let lifetime = lifetime_of(driver, changes);
+        driver.shared.lock().rebase_for(writes, first_record(id, unused, lifetime, changes).ok());
+    }
+}
+
+fn lifetime_of(driver: &Driver, changes: &Changes) -> Lifetime {
+    changes.new_lifetime().unwrap_or_else(|| driver.shared.sessions.config().expiry.lifetime(changes.now()))
+}
+
+/// Builds the record of a new session.
+fn first_record(id: SessionId, hash: SecretHash, lifetime: Lifetime, changes: &Changes) -> Result<Record, Refusal> {
+    Record::builder(id, hash, changes.now())
+        .lifetime(lifetime)
+        .principal(changes.new_principal())
+        .signed_in_at(changes.new_principal().map(|_| changes.now()))
+        .build_with(changes)
 }

@@ -2,7 +2,7 @@
 
 use parking_lot::MutexGuard;
 
-use super::create::{Create, first_writes};
+use super::create::{self, Create, first_writes};
 use super::driver::{Driver, Question, Step};
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::exchange::state::{State, Writes};
@@ -30,11 +30,15 @@ impl Destroy {
     fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
         match driver.shared.sessions.store().destroy(self.id).try_ready() {
             Ok(answer) => self.conclude(driver, answer),
-            Err(answer) => Ok(Step::Ask(Box::new(Question::Destroy(self, answer)))),
+            Err(answer) => {
+                self.successor.iter().for_each(|writes| create::show(driver, self.id, writes));
+                Ok(Step::Ask(Box::new(Question::Destroy(self, answer))))
+            }
         }
     }
 
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
+        self.successor.iter().for_each(|writes| driver.shared.lock().rebase_for(writes, None));
         let existed = match answer {
             Ok(existed) => existed,
             // The session may still be live, so the logout must not be reported as done.

@@ -1,6 +1,6 @@
 //! A login whose session ended or was renewed while the request was under way.
 
-use super::create::Create;
+use super::create::{Create, show};
 use super::driver::{Driver, Question, Step};
 use crate::error::{Error, StoreError};
 use crate::exchange::state::Writes;
@@ -21,7 +21,10 @@ impl SignIn {
         let mut sign_in = Self { base, writes };
         match driver.shared.sessions.store().load(sign_in.base.id(), now).try_ready() {
             Ok(answer) => sign_in.conclude(driver, answer),
-            Err(answer) => Ok(Step::Ask(Box::new(Question::SignIn(sign_in, answer)))),
+            Err(answer) => {
+                show(driver, sign_in.base.id(), &sign_in.writes);
+                Ok(Step::Ask(Box::new(Question::SignIn(sign_in, answer))))
+            }
         }
     }
 
@@ -37,6 +40,7 @@ impl SignIn {
     ) -> Result<Step, Error> {
         let now = self.writes.changes.now();
         let grace = driver.shared.sessions.config().renewal_grace;
+        driver.shared.lock().rebase_for(&self.writes, None);
         let mut writes = self.writes.take();
         let current = driver.shared.sessions.check_answer(StoreCall::Load, answer);
         let overtaken = current.ok().flatten().filter(|record| {

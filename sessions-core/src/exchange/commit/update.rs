@@ -2,6 +2,7 @@
 
 use parking_lot::MutexGuard;
 
+use super::create;
 use super::driver::{Driver, Occasion, Question, Step};
 use super::sign_in::SignIn;
 use crate::cookie::{Secret, SecretHash, SetCookie, Token};
@@ -91,10 +92,15 @@ impl Update {
         match driver.shared.sessions.store().commit(&self.base, &self.writes.changes).try_ready() {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
-                if driver.is_watched()
-                    && let Ok(record) = self.base.apply(&self.writes.changes)
-                {
-                    driver.shared.lock().rebase_for(&self.writes, Some(record));
+                if driver.is_watched() {
+                    match self.base.apply(&self.writes.changes) {
+                        Ok(record) => driver.shared.lock().rebase_for(&self.writes, Some(record)),
+                        // A login gets another session if this one has expired.
+                        Err(_) if self.writes.changes.new_principal().is_some() => {
+                            create::show(driver, self.base.id(), &self.writes);
+                        }
+                        Err(_) => {}
+                    }
                 }
                 Ok(Step::Ask(Box::new(Question::Update(self, answer))))
             }
