@@ -294,6 +294,24 @@ fn a_login_on_its_way_to_a_new_session_is_shown() {
     assert_eq!((browser.user().as_deref(), browser.get("k")), (Some("ben"), None));
 }
 
+/// The response removed the cookie, and the session lived on.
+#[test]
+fn a_destroy_beside_the_response_claims_nothing() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("a", "b");
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    let mut end = Box::pin(session.exchange().end(200));
+    assert!(poll(end.as_mut()).is_pending());
+    session.destroy();
+    assert_eq!(block_on(end).unwrap().take_set_cookie(), None);
+    assert_eq!(fixture.count(), 1, "the commit had begun before");
+    block_on(session.save()).unwrap();
+    assert_eq!(fixture.count(), 0);
+}
+
 /// The handle showed nobody meanwhile, so a login of somebody else kept the entries.
 #[test]
 fn a_login_behind_a_running_destroy_is_shown() {

@@ -83,8 +83,9 @@ impl State {
 
     /// Returns whether the session that the client's token opens was destroyed, and has no
     /// successor.
-    pub(crate) const fn has_ended(&self) -> bool {
-        self.destroys > 0 && self.live().is_none() && !self.was_overtaken
+    pub(crate) fn has_ended(&self) -> bool {
+        // A destroy beside the response's commit may still fail.
+        self.destroys > 0 && self.live().is_none() && !self.was_overtaken && self.doomed().is_empty()
     }
 
     /// Makes a newly stored session that of the request.
