@@ -312,6 +312,38 @@ fn a_destroy_beside_the_response_claims_nothing() {
     assert_eq!(fixture.count(), 0);
 }
 
+/// The entry was stored in the session of a visitor who had not signed in.
+#[test]
+fn a_failed_login_takes_what_was_written_since() {
+    for is_response in [false, true] {
+        let fixture = Fixture::new();
+        let mut browser = fixture.browser();
+        browser.set("a", "b");
+        let session = browser.start();
+        browser.clone().visit(|session| session.set_immutable("plan", "free").unwrap());
+        session.login("ann").unwrap();
+        session.set("plan", "pro").unwrap();
+        fixture.store.late.store(true, Ordering::SeqCst);
+        fixture.store.write_down.store(is_response, Ordering::SeqCst);
+        if is_response {
+            let mut end = Box::pin(session.exchange().end(200));
+            assert!(poll(end.as_mut()).is_pending());
+            session.set("k", "v").unwrap();
+            assert_eq!(block_on(end).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+        } else {
+            let mut save = Box::pin(session.save());
+            assert!(poll(save.as_mut()).is_pending());
+            session.set("k", "v").unwrap();
+            assert_eq!(block_on(save).unwrap_err().kind(), ErrorKind::Conflict);
+        }
+        fixture.store.write_down.store(false, Ordering::SeqCst);
+        assert_eq!((session.principal(), session.get::<String>("k").unwrap()), (None, None));
+        assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Gone);
+        drop(session);
+        assert_eq!((browser.get("a").as_deref(), browser.get("k")), (Some("b"), None));
+    }
+}
+
 /// The handle showed nobody meanwhile, so a login of somebody else kept the entries.
 #[test]
 fn a_login_behind_a_running_destroy_is_shown() {
@@ -330,6 +362,26 @@ fn a_login_behind_a_running_destroy_is_shown() {
     block_on(save).unwrap();
     browser.finish(&session, 200).unwrap();
     assert_eq!((browser.user().as_deref(), browser.get("k")), (Some("ben"), None));
+}
+
+/// The second login dropped nothing, since the first one was to do it.
+#[test]
+fn a_login_above_a_failed_one_gets_no_entries_of_others() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.login("ann").unwrap();
+        session.set("k", "v").unwrap();
+    });
+    let session = browser.start();
+    session.login("ben").unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    let mut end = Box::pin(session.exchange().end(200));
+    assert!(poll(end.as_mut()).is_pending());
+    session.login("ben").unwrap();
+    assert_eq!(block_on(end).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!((session.principal(), session.get::<String>("k").unwrap()), (None, None));
 }
 
 /// The handle showed the principal before, whose session had expired.

@@ -310,7 +310,10 @@ impl Driver {
             (Occasion::Save, Some(writes)) => state.take_back(writes),
             (Occasion::Save, None) => {}
             (Occasion::Headers { .. }, Some(writes)) if !state.wants(&writes) => {}
-            (Occasion::Headers { .. }, _) => state.is_destroy_reported = true,
+            (Occasion::Headers { .. }, writes) => {
+                state.is_destroy_reported = true;
+                writes.iter().for_each(|writes| state.discard(writes));
+            }
         }
     }
 }

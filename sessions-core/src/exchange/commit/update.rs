@@ -126,8 +126,13 @@ impl Update {
                 driver.skip_touch(error.into())
             }
             Err(error) => Err(driver.store_failed(StoreCall::Commit, error, Some(self.writes.take()))),
-            Ok(Err(Refusal::TooLarge)) => Err(driver.shared.sessions.config().limits.exceeded()),
-            Ok(_) => Err(Error::new(ErrorKind::Conflict)),
+            Ok(refused) => {
+                driver.shared.lock().discard(&self.writes);
+                Err(match refused {
+                    Err(Refusal::TooLarge) => driver.shared.sessions.config().limits.exceeded(),
+                    _ => Error::new(ErrorKind::Conflict),
+                })
+            }
         }
     }
 

@@ -91,6 +91,19 @@ impl State {
         self.head = is_wanted.then(|| Box::new(head));
     }
 
+    /// Gives up the writes of a failed commit, which have been taken out.
+    ///
+    /// What the request has done since a login belongs to its principal, so the session is lost to
+    /// the request if there is any.
+    pub(crate) fn discard(&mut self, writes: &Writes) {
+        let login = writes.changes.new_principal();
+        let is_theirs = login.is_none() || self.base().and_then(Record::principal) == login;
+        let is_written = !self.view.edits().is_empty() || self.head.is_some();
+        if self.wants(writes) && !is_theirs && is_written {
+            self.lose();
+        }
+    }
+
     /// Discards the request's writes, except a destroy and a renewal, which protect the user.
     pub(crate) fn drop_writes(&mut self) {
         *self.view.edits_mut() = Edits::default();
