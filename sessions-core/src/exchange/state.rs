@@ -336,11 +336,13 @@ impl State {
 
     /// Records that the session ended or now has a newer token.
     pub(crate) fn lose(&mut self) {
-        // After a destroy, the session still has to end, even if it was renewed meanwhile.
-        if !matches!(self.stage, Stage::Doomed(_)) {
-            self.stage = Stage::Lost;
-            self.is_refused |= self.view.edits().has_writes() || self.head.is_some() || self.renewal;
+        // After a destroy, the session still has to end, even if it was renewed meanwhile, and what
+        // was written since goes into a new session.
+        if matches!(self.stage, Stage::Doomed(_)) {
+            return;
         }
+        self.stage = Stage::Lost;
+        self.is_refused |= self.view.edits().has_writes() || self.head.is_some() || self.renewal;
         self.forget();
     }
 

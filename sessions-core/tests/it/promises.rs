@@ -384,6 +384,25 @@ fn a_login_above_a_failed_one_gets_no_entries_of_others() {
     assert_eq!((session.principal(), session.get::<String>("k").unwrap()), (None, None));
 }
 
+/// The entry was dropped, and the response was a success.
+#[test]
+fn a_refused_save_before_a_destroy_drops_no_farewell() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("a", "b");
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    block_on(fixture.sessions.destroy_all()).unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    let mut save = Box::pin(session.save());
+    assert!(poll(save.as_mut()).is_pending());
+    drop(save);
+    session.destroy();
+    session.set("bye", "bye").unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!((browser.get("k"), browser.get("bye").as_deref()), (None, Some("bye")));
+}
+
 /// The handle showed the principal before, whose session had expired.
 #[test]
 fn a_login_under_way_on_an_expired_session_is_shown() {
