@@ -425,3 +425,25 @@ fn a_login_under_way_on_an_expired_session_is_shown() {
     browser.finish(&session, 200).unwrap();
     assert_eq!((browser.user().as_deref(), browser.get("k")), (Some("ben"), None));
 }
+
+/// The handle showed nobody, and a flash for the principal.
+#[test]
+fn a_failed_login_behind_a_destroy_takes_its_flashes() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("a", "b");
+    let session = browser.start();
+    session.destroy();
+    session.login("ann").unwrap();
+    session.set_flash("k", "v").unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    let mut end = Box::pin(session.exchange().end(200));
+    assert!(poll(end.as_mut()).is_pending());
+    assert_eq!(session.flash::<String>("k").unwrap().as_deref(), Some("v"));
+    assert_eq!(block_on(end).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    fixture.store.write_down.store(false, Ordering::SeqCst);
+    assert_eq!((session.principal(), session.has_flash()), (None, false));
+    block_on(session.save()).unwrap();
+    assert_eq!(fixture.count(), 0, "the destroy is saved");
+}

@@ -100,7 +100,10 @@ impl State {
         let is_theirs = login.is_none() || self.base().and_then(Record::principal) == login;
         let is_written = !self.view.edits().is_empty() || self.head.is_some();
         if self.wants(writes) && !is_theirs && is_written {
+            self.is_refused |= self.view.edits().has_writes() || self.head.is_some();
             self.lose();
+            // After a destroy there is nothing to lose but what was written.
+            self.drop_writes_and_renewal();
         }
     }
 
