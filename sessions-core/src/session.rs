@@ -311,8 +311,10 @@ impl Session {
     /// anyway, and a second attempt then adds an increment twice. [`Gone`](crate::ErrorKind::Gone)
     /// and [`Conflict`](crate::ErrorKind::Conflict) mean that nothing was written and the changes
     /// were dropped; [`TooLarge`](crate::ErrorKind::TooLarge) that nothing was written, since the
-    /// record would exceed its limits. [`TooManySessions`](crate::ErrorKind::TooManySessions) means
-    /// that the login was refused, and that the session has ended.
+    /// record would exceed its limits. If there was a login among the changes, what the request has
+    /// written since is dropped too, and the next save fails with `Gone`.
+    /// [`TooManySessions`](crate::ErrorKind::TooManySessions) means that the login was refused, and
+    /// that the session has ended.
     /// [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) means that a cookie would have to
     /// be set but the response headers were sent; the changes that need the cookie are dropped, and
     /// all changes if there is a login among them. [`NoSession`](crate::ErrorKind::NoSession) means

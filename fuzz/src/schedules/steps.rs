@@ -1,8 +1,8 @@
 //! The steps of a schedule, two bytes each.
 
 use std::io;
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use pollster::block_on;
@@ -19,6 +19,10 @@ const PRINCIPALS: [&str; 2] = ["ann", "ben"];
 
 /// Number of sessions that a principal may have, if that is limited.
 const MOST_SESSIONS: usize = 2;
+
+/// Names of the steps, in the order of their bytes.
+const VERBS: &str = "poll poll poll poll poll poll poll drive drive begin begin begin set set increment change \
+                     login login destroy save save update reload end end abandon drop leave pace fail wait outside";
 
 /// Number of steps, more than any short failure needs.
 const MOST_STEPS: usize = 600;
@@ -128,12 +132,8 @@ impl Site {
         if !*IS_ON {
             return;
         }
-        const NAMES: [&str; 32] = [
-            "poll", "poll", "poll", "poll", "poll", "poll", "poll", "drive", "drive", "begin", "begin", "begin", "set",
-            "set", "increment", "change", "login", "login", "destroy", "save", "save", "update", "reload", "end",
-            "end", "abandon", "drop", "leave", "pace", "fail", "wait", "outside",
-        ];
-        println!("{} in {} ({})", NAMES[usize::from(verb % 32)], detail % 3, detail / 3);
+        let name = VERBS.split(' ').nth(usize::from(verb % 32)).unwrap_or_default();
+        println!("{name} in {} ({})", detail % 3, detail / 3);
         for request in self.slots.iter().flatten() {
             println!("    {}", request.describe());
         }

@@ -134,7 +134,7 @@ async fn pause() {
 
 /// Returns the answer of the store in memory.
 fn now<T: Send + 'static>(answer: StoreFuture<T>) -> Answer<T> {
-    answer.try_ready().ok().expect("a store in memory answers at once")
+    answer.try_ready().expect("a store in memory answers at once")
 }
 
 impl Store for WatchedStore {
