@@ -155,7 +155,7 @@ impl Request {
             None => {
                 let is_empty = session.principal().is_none() && session.is_empty() && !session.has_flash();
                 assert!(is_empty, "an empty session has contents");
-                // A record that was written long after the load began counts as one of a wrong clock.
+                // A record that was written long after the load began has a wrong clock's time.
                 let record = store.look(token.id()).filter(|_| ledger.effects == since);
                 let hash = token.secret().hash(token.id());
                 let opens = record.is_some_and(|record| record.secret_hash() == hash);
@@ -167,7 +167,7 @@ impl Request {
     /// Checks a save, or a response that keeps the request's writes, against what it promises.
     pub(super) fn saved(&mut self, ledger: &mut Ledger, before: &Account) {
         ledger.end(&before.doomed);
-        // No cookie could carry the session that follows a bearer token's (`SessionsBuilder::bearer`).
+        // A session that a bearer request ends has no successor (`SessionsBuilder::bearer`).
         let has_no_successor = self.by_bearer && !before.doomed.is_empty();
         if self.account.resets != before.resets || has_no_successor {
             return;

@@ -122,7 +122,7 @@ impl WatchedStore {
 
 type Answer<T> = Result<T, StoreError>;
 
-/// Is ready at the second poll, and says so to the waker.
+/// Waits for the second poll, and wakes the task for it.
 async fn pause() {
     let mut has_waited = false;
     std::future::poll_fn(move |context| {

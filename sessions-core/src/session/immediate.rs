@@ -43,8 +43,8 @@ impl Session {
     /// ```
     #[doc(alias = "remove_as")]
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let _turn = take_turn_for(&self.shared, key).await?;
         for attempt in 0..ATTEMPTS {
+            let _turn = take_turn_for(&self.shared, key).await?;
             let Some(base) = self.base_with(key) else {
                 let value = self.get(key);
                 self.remove(key);
@@ -128,8 +128,8 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
     {
-        let _turn = take_turn_for(&self.shared, key).await?;
         for _ in 0..ATTEMPTS {
+            let _turn = take_turn_for(&self.shared, key).await?;
             let Some(base) = self.base_with(key) else {
                 let value = change(judge(self.get(key))?);
                 self.set(key, &value)?;

@@ -447,3 +447,23 @@ fn a_failed_login_behind_a_destroy_takes_its_flashes() {
     block_on(session.save()).unwrap();
     assert_eq!(fixture.count(), 0, "the destroy is saved");
 }
+
+/// The token from before the login read what was written after it.
+#[test]
+fn an_update_that_tries_again_saves_a_login_first() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "one");
+    let session = browser.start();
+    browser.set("k", "two");
+    fixture.store.late.store(true, Ordering::SeqCst);
+    let writer = session.clone();
+    let change = move |_: Option<String>| writer.principal().unwrap_or_default();
+    let mut update = Box::pin(session.update("k", change));
+    assert!(poll(update.as_mut()).is_pending());
+    session.login("ann").unwrap();
+    assert_eq!(block_on(update).unwrap(), "ann");
+    assert_eq!(browser.clone().get("k"), None);
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(browser.get("k").as_deref(), Some("ann"));
+}

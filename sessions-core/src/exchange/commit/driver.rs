@@ -85,7 +85,11 @@ pub(crate) async fn take_turn_for(shared: &Arc<Shared>, key: &str) -> Result<Tur
         let turn = take_turn(shared).await?;
         if !shared.lock().is_renewing() {
             let driver = Driver::new(Arc::clone(shared), Occasion::Save);
-            return driver.settle(Update::start_increment(&driver, key)?).await.map(|_| turn);
+            driver.settle(Update::start_increment(&driver, key)?).await.map(drop)?;
+        }
+        // Also if another task has signed in meanwhile.
+        if !shared.lock().is_renewing() {
+            return Ok(turn);
         }
         drop(turn);
         save(shared).await?;
