@@ -102,7 +102,7 @@
 //! no response could send a new token.
 //!
 //! [`SessionError`] is what this crate's functions return, and becomes the response. The methods of
-//! a session return core's [`Error`](sessions_core::Error), which has an [`ErrorKind`]. In a
+//! a session return core's [`Error`], which has an [`ErrorKind`]. In a
 //! handler that returns a `SessionError`, `?` converts it; an error type of your own needs a `From`
 //! for both.
 //!
