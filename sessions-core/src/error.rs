@@ -165,7 +165,7 @@ impl Error {
     ///
     /// Errors of the kinds [`Decode`](ErrorKind::Decode), [`Encode`](ErrorKind::Encode),
     /// [`Immutable`](ErrorKind::Immutable) and [`NotANumber`](ErrorKind::NotANumber) have one, and
-    /// [`TooLarge`](ErrorKind::TooLarge) has one unless the store refused the whole record.
+    /// [`TooLarge`](ErrorKind::TooLarge) has one if an entry or flash did not fit.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.0.key.as_deref()

@@ -312,7 +312,7 @@ impl Session {
     /// and [`Conflict`](crate::ErrorKind::Conflict) mean that nothing was written and the changes
     /// were dropped; [`TooLarge`](crate::ErrorKind::TooLarge) that nothing was written, since the
     /// record would exceed its limits. If there was a login among the changes, what the request has
-    /// written since is dropped too, and the next save fails with `Gone`.
+    /// written since is dropped too; later saves and the response then fail with `Gone`.
     /// [`TooManySessions`](crate::ErrorKind::TooManySessions) means that the login was refused, and
     /// that the session has ended.
     /// [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) means that a cookie would have to

@@ -92,8 +92,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Counts the sessions of a principal. Sessions that have ended may be counted for a while.
     ///
-    /// Logins call this to check the principal limit, so a store should not load the records to
-    /// count them, as this default does.
+    /// Logins call this to check the principal limit. The default loads the records to count them,
+    /// which a store should avoid.
     ///
     /// # Errors
     ///

@@ -61,7 +61,7 @@ impl Exchanges {
 
     /// Returns the exchange of the innermost middleware, if there is a middleware.
     ///
-    /// An exchange of an explicit call does not count: nobody may end it.
+    /// An exchange of an explicit call does not count: perhaps nobody ends it.
     #[must_use]
     pub fn innermost(&self) -> Option<&Exchange> {
         self.entries.first().filter(|entry| entry.is_wrapped).map(|entry| &entry.exchange)

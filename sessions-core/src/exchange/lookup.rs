@@ -158,8 +158,8 @@ impl Search {
     /// Checks a secret that is not the record's own. Returns whether a rotation has sent it, or why
     /// it does not open the session.
     ///
-    /// A secret that was replaced a moment ago makes the request superseded, unless another token
-    /// opens a session.
+    /// A secret that was replaced a moment ago is that of a superseded token, which counts unless
+    /// another token opens a session.
     #[cold]
     fn judge_other_secret(
         &mut self,

@@ -338,7 +338,7 @@ impl State {
     pub(crate) fn lose(&mut self) {
         // After a destroy, the session still has to end, even if it was renewed meanwhile, and what
         // was written since goes into a new session.
-        if matches!(self.stage, Stage::Doomed(_)) {
+        if !self.doomed().is_empty() {
             return;
         }
         self.stage = Stage::Lost;

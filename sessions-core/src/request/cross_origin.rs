@@ -9,7 +9,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 ///
 /// Only unsafe requests count: those with a method other than `GET`, `HEAD`, `OPTIONS` and `TRACE`.
 /// Handshakes of WebSockets count too, with [`RefuseCrossOrigin`](Self::RefuseCrossOrigin) or with
-/// `SameSite=None`; otherwise browsers send those of other sites without our cookie.
+/// `SameSite=None`; otherwise browsers send a handshake from another site without our cookie.
 ///
 /// A refused request gets a 403 when it asks for its session. Browsers report where a request comes
 /// from in `Sec-Fetch-Site`, and older ones, or those on a page over plain HTTP, in `Origin`.
@@ -42,8 +42,8 @@ pub(crate) struct CrossOriginRule {
     pub(crate) trusted: Vec<String>,
     /// Handshakes of WebSockets are unsafe requests.
     ///
-    /// Off where browsers send no cookie with those of other sites anyway, because looking for the
-    /// handshake would cost every `GET`.
+    /// Off where browsers send no cookie with a handshake from another site, because looking for
+    /// handshakes would cost every `GET`.
     covers_sockets: bool,
 }
 

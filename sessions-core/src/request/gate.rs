@@ -22,7 +22,7 @@ pub struct Gate {
     answer: Answer,
     /// The page to return to.
     next: Option<String>,
-    /// How long ago the visitor may have proved who they are.
+    /// Maximum time since the visitor proved who they are.
     pub(crate) within: Option<Duration>,
 }
 

@@ -344,6 +344,72 @@ fn a_failed_login_takes_what_was_written_since() {
     }
 }
 
+/// The client kept no cookie of the session that the save had stored.
+#[test]
+fn a_failed_login_keeps_the_cookie_of_an_earlier_save() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let session = browser.start();
+    session.set("a", "b").unwrap();
+    block_on(session.save()).unwrap();
+    fixture.take_events();
+    session.login("ann").unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    let mut end = Box::pin(session.exchange().end(200));
+    assert!(poll(end.as_mut()).is_pending());
+    session.set("k", "v").unwrap();
+    let error = block_on(end).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
+    assert!(has_unsaved(&fixture), "the later write is reported");
+    browser.keep(&error.into_parts().1.take_set_cookie().unwrap());
+    fixture.store.write_down.store(false, Ordering::SeqCst);
+    assert_eq!((browser.get("a").as_deref(), browser.user()), (Some("b"), None));
+}
+
+/// The saved destroy ended neither session.
+#[test]
+fn a_failed_login_behind_a_destroy_of_two_sessions_keeps_it() {
+    let fixture = Fixture::new();
+    let [mut one, mut other] = [fixture.browser(), fixture.browser()];
+    one.set("a", "b");
+    other.set("a", "b");
+    let both = [one.cookie.clone().unwrap(), other.cookie.clone().unwrap()].join("; ");
+    let session = block_on(fixture.sessions.open().session([both.as_bytes()])).unwrap();
+    session.destroy();
+    session.login("ann").unwrap();
+    session.set_flash("k", "v").unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    let mut end = Box::pin(session.exchange().end(200));
+    assert!(poll(end.as_mut()).is_pending());
+    assert_eq!(session.flash::<String>("k").unwrap().as_deref(), Some("v"));
+    assert_eq!(block_on(end).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    fixture.store.write_down.store(false, Ordering::SeqCst);
+    block_on(session.save()).unwrap();
+    assert_eq!(fixture.count(), 0);
+}
+
+/// The client kept the cookie of the session that the request had ended.
+#[test]
+fn a_second_destroy_keeps_the_removal_of_the_cookie() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("a", "b");
+    let session = browser.start();
+    session.destroy();
+    session.set("bye", "bye").unwrap();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    let mut end = Box::pin(session.exchange().end(200));
+    assert_eq!(fixture.count(), 0, "the session has ended, and the next one is not created yet");
+    while fixture.count() == 0 {
+        assert!(poll(end.as_mut()).is_pending());
+    }
+    session.destroy();
+    let removal = block_on(end).unwrap().take_set_cookie().unwrap();
+    assert!(removal.contains("Max-Age=0"), "{removal}");
+}
+
 /// The handle showed nobody meanwhile, so a login of somebody else kept the entries.
 #[test]
 fn a_login_behind_a_running_destroy_is_shown() {

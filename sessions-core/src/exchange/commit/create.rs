@@ -82,12 +82,13 @@ impl Create {
         let id = self.record.id();
         let mut state = driver.shared.lock();
         let is_wanted = state.wants(&self.writes);
-        if !is_wanted {
-            state.doom(id);
-        } else if driver.is_watched() {
+        if is_wanted && driver.is_watched() {
             state.adopt(self.live.clone(), self.record.clone());
         }
         let headers = driver.headers(&mut state, self.cookie.take().filter(|_| is_wanted));
+        if !is_wanted {
+            state.doom(id);
+        }
         let by_plain_http = state.transport == Transport::NoneByPlainHttp;
         drop(state);
         if by_plain_http {
@@ -121,9 +122,10 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
     Ok((live, record, cookie))
 }
 
-/// Shows the new session of some writes until the store has answered what comes before it.
+/// Shows the session that `writes` will begin, while an earlier store operation is pending.
 ///
-/// It must show the principal, so that a login of another one drops what was written for this one.
+/// It must show the principal, so that a login of another principal drops what was written for this
+/// one.
 pub(super) fn show(driver: &Driver, id: SessionId, writes: &Writes) {
     if driver.is_watched() {
         let (unused, changes) = (SecretHash::from_bytes([0; 32]), &writes.changes);

@@ -87,7 +87,7 @@ pub(crate) async fn take_turn_for(shared: &Arc<Shared>, key: &str) -> Result<Tur
             let driver = Driver::new(Arc::clone(shared), Occasion::Save);
             driver.settle(Update::start_increment(&driver, key)?).await.map(drop)?;
         }
-        // Also if another task has signed in meanwhile.
+        // Checked again: another task may have signed in meanwhile.
         if !shared.lock().is_renewing() {
             return Ok(turn);
         }
@@ -316,8 +316,20 @@ impl Driver {
             (Occasion::Headers { .. }, Some(writes)) if !state.wants(&writes) => {}
             (Occasion::Headers { .. }, writes) => {
                 state.is_destroy_reported = true;
-                writes.iter().for_each(|writes| state.discard(writes));
+                drop(state);
+                writes.iter().for_each(|writes| self.give_up(writes));
             }
+        }
+    }
+
+    /// Gives up the writes of a failed commit. A save that follows reports later writes that are
+    /// dropped with them; after a response none may follow.
+    pub(super) fn give_up(&self, writes: &Writes) {
+        let mut state = self.shared.lock();
+        let (id, drops) = (state.id(), state.give_up(writes));
+        drop(state);
+        if drops && self.occasion != Occasion::Save {
+            self.shared.sessions.raise_unsaved(id);
         }
     }
 }

@@ -96,7 +96,7 @@ impl Update {
                     match self.base.apply(&self.writes.changes) {
                         Ok(record) => driver.shared.lock().rebase_for(&self.writes, Some(record)),
                         // A login gets another session if this one has expired.
-                        Err(_) if self.writes.changes.new_principal().is_some() => {
+                        Err(Refusal::Gone) if self.writes.changes.new_principal().is_some() => {
                             create::show(driver, self.base.id(), &self.writes);
                         }
                         Err(_) => {}
@@ -127,7 +127,7 @@ impl Update {
             }
             Err(error) => Err(driver.store_failed(StoreCall::Commit, error, Some(self.writes.take()))),
             Ok(refused) => {
-                driver.shared.lock().discard(&self.writes);
+                driver.give_up(&self.writes);
                 Err(match refused {
                     Err(Refusal::TooLarge) => driver.shared.sessions.config().limits.exceeded(),
                     _ => Error::new(ErrorKind::Conflict),

@@ -91,20 +91,27 @@ impl State {
         self.head = is_wanted.then(|| Box::new(head));
     }
 
-    /// Gives up the writes of a failed commit, which have been taken out.
+    /// Gives up the writes of a failed commit, which have been taken out. Returns whether later
+    /// writes are dropped with them.
     ///
-    /// What the request has done since a login belongs to its principal, so the session is lost to
-    /// the request if there is any.
-    pub(crate) fn discard(&mut self, writes: &Writes) {
+    /// What the request has written since a login belongs to its principal, so the session is then
+    /// lost to the request.
+    pub(crate) fn give_up(&mut self, writes: &Writes) -> bool {
         let login = writes.changes.new_principal();
-        let is_theirs = login.is_none() || self.base().and_then(Record::principal) == login;
-        let is_written = !self.view.edits().is_empty() || self.head.is_some();
-        if self.wants(writes) && !is_theirs && is_written {
-            self.is_refused |= self.view.edits().has_writes() || self.head.is_some();
-            self.lose();
-            // After a destroy there is nothing to lose but what was written.
-            self.drop_writes_and_renewal();
+        let is_same_principal = login.is_none() || self.base().and_then(Record::principal) == login;
+        let is_edited = !self.view.edits().is_empty() || self.head.is_some();
+        if !self.wants(writes) || is_same_principal || !is_edited {
+            return false;
         }
+        let drops = self.view.edits().has_writes() || self.head.is_some();
+        self.is_refused |= drops;
+        // That of an earlier save is still the session's.
+        let cookie = self.take_cookie();
+        self.lose();
+        cookie.into_iter().for_each(|cookie| self.keep_cookie(cookie));
+        // After a destroy there is nothing to lose but what was written.
+        self.drop_writes_and_renewal();
+        drops
     }
 
     /// Discards the request's writes, except a destroy and a renewal, which protect the user.
