@@ -48,7 +48,7 @@ pub(crate) struct Place {
 
 const DENIED: &str = "refuses: the role needs SELECT, INSERT, UPDATE and DELETE on the table {table}; if it may not create \
                       the table, run `schema_sql()` as a role that may, then grant these";
-const NO_CONNECTION: &str = "gave no connection in time: raise `max_connections`, or look for a long transaction";
+const NO_CONNECTION: &str = "gave no connection in time: can it be reached, and is `max_connections` high enough?";
 
 /// Returns what the error of a statement that was sent means.
 pub(crate) fn verdict<D: Driver>(error: &Error) -> Verdict {
@@ -67,7 +67,9 @@ pub(crate) fn of_sent<D: Driver>(error: &Error, place: &Place) -> Failure {
         Verdict::Unknown => return Failure::lost(described(error, place, "failed before it answered")),
         Verdict::Full => return Failure::full(described(error, place, "has no room")),
         Verdict::Unreadable => return Failure::unreadable(format!("a row of {} is no session", place.table.shown())),
-        Verdict::NoTable => "lacks the table {table} (run `migrate()`), or another program has it: set another `table`",
+        Verdict::NoTable => {
+            "lacks the table {table} or an index (run `migrate()`), or another program or a renamed table has its names"
+        }
         Verdict::Denied => DENIED,
         Verdict::NoAccess => "cannot be opened: is the file there, and may this process write to it and its folder?",
         Verdict::Damaged => "is damaged, or the file is something else: use another path, or restore a backup",

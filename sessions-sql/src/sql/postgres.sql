@@ -4,11 +4,11 @@
 -- name: schema
 -- One statement, and so one transaction. The lock lets one server in at a time: IF NOT EXISTS alone
 -- fails if two create the same table at once. The indexes get free names: those of a table that was
--- renamed keep theirs. The query of pg_class sees what another server has just created, and the last
--- statement fails on a table of another program.
+-- renamed keep theirs. The query of pg_class sees what another server has just created, but not in a
+-- transaction that is isolated from it. The last statement fails on a table of another program.
 DO 'BEGIN
     PERFORM pg_advisory_xact_lock(7310579640141);
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass(''{table}'')) THEN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass(''{table}'')) THEN BEGIN
         CREATE TABLE {table} (
             id bytea PRIMARY KEY,
             head bytea NOT NULL,
@@ -20,7 +20,8 @@ DO 'BEGIN
         ALTER TABLE {table} ALTER COLUMN body SET STORAGE EXTERNAL;
         CREATE INDEX ON {table} (principal) WHERE principal IS NOT NULL;
         CREATE INDEX ON {table} (sweep_from);
-    END IF;
+    EXCEPTION WHEN duplicate_table THEN NULL;
+    END; END IF;
     PERFORM id, head, body, principal, expires_at, sweep_from FROM {table} LIMIT 0;
 END';
 

@@ -12,18 +12,26 @@ fn many_may_create_the_table_at_once() {
     if !test_servers::Postgres::is_installed() {
         return;
     }
-    let table = table();
-    let migrate = || {
-        thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| migrated::<sessions_sql::Postgres>(&postgres().url(), &table))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
-        })
-    };
-    let stores = migrate();
-    let record = stored(&stores[0]);
-    assert!(block_on(migrate()[0].load(record.id(), NOW)).unwrap().is_some(), "migrating again keeps what is there");
-    assert_usable(&stores[7]);
+    let (server, role) = (postgres(), format!("role_of_{}", table()));
+    let isolation = format!("ALTER ROLE {role} SET default_transaction_isolation = serializable");
+    let _ = server.sql(&format!("CREATE ROLE {role} LOGIN SUPERUSER; {isolation}"));
+    for url in [server.url(), server.url().replace("postgres@", &format!("{role}@"))] {
+        let table = table();
+        let migrate = || {
+            thread::scope(|scope| {
+                let threads: Vec<_> =
+                    (0..8).map(|_| scope.spawn(|| migrated::<sessions_sql::Postgres>(&url, &table))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+            })
+        };
+        let stores = migrate();
+        let record = stored(&stores[0]);
+        assert!(
+            block_on(migrate()[0].load(record.id(), NOW)).unwrap().is_some(),
+            "migrating again keeps what is there"
+        );
+        assert_usable(&stores[7]);
+    }
 }
 
 #[test]
