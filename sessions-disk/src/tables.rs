@@ -253,6 +253,8 @@ impl<E: Engine> Tables<E> {
 impl<E: Engine> Drop for Tables<E> {
     fn drop(&mut self) {
         self.close();
+        // Nobody opens the files again, even if that was due after a failure.
+        self.shared.end_reopening(None);
     }
 }
 
