@@ -67,9 +67,7 @@ pub(crate) fn of_sent<D: Driver>(error: &Error, place: &Place) -> Failure {
         Verdict::Unknown => return Failure::lost(described(error, place, "failed before it answered")),
         Verdict::Full => return Failure::full(described(error, place, "has no room")),
         Verdict::Unreadable => return Failure::unreadable(format!("a row of {} is no session", place.table.shown())),
-        Verdict::NoTable => {
-            "lacks the table {table} or an index (run `migrate()`), or another program or a renamed table has its names"
-        }
+        Verdict::NoTable => "lacks the table {table} or an index: run `migrate()`, or set another `table` if taken",
         Verdict::Denied => DENIED,
         Verdict::NoAccess => "cannot be opened: is the file there, and may this process write to it and its folder?",
         Verdict::Damaged => "is damaged, or the file is something else: use another path, or restore a backup",
