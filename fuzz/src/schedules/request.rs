@@ -233,10 +233,7 @@ impl Request {
             None => {
                 assert_eq!(error, None, "an error removes the cookie");
                 let token = self.carried.as_ref().expect("a cookie is removed only if there is one");
-                let record = store.look(token.id());
-                let hash = token.secret().hash(token.id());
-                let opens = record.is_some_and(|record| record.secret_hash() == hash || record.has_successor(&hash));
-                assert!(!opens, "the cookie of a live session was removed");
+                assert!(!opens(store, token), "the cookie of a live session was removed");
                 ledger.bury(token);
             }
             Some(token) => self.check_cookie(store, &ledger, task, &token),
@@ -247,7 +244,7 @@ impl Request {
     /// After a login or renewal, the token that the request carried opens nothing.
     fn check_renewed(&self, store: &WatchedStore, ledger: &Ledger, before: &Account) {
         let (true, Some(token)) = (before.renews && self.account.renews, &self.carried) else { return };
-        let is_dead = ledger.is_dead(token, ledger.effects) || store.look(token.id()).is_none();
+        let is_dead = ledger.is_dead(token, ledger.effects) || !opens(store, token);
         assert!(is_dead, "a token outlives a renewal");
     }
 
@@ -268,6 +265,12 @@ impl Request {
             assert!(record.principal().is_none_or(is_theirs), "a cookie opens the session of somebody else");
         }
     }
+}
+
+/// Returns whether the token opens a live session.
+fn opens(store: &WatchedStore, token: &Token) -> bool {
+    let hash = token.secret().hash(token.id());
+    store.look(token.id()).is_some_and(|record| record.secret_hash() == hash || record.has_successor(&hash))
 }
 
 /// Returns the token of a `Set-Cookie` value, or `None` if it removes the cookie.
