@@ -4,6 +4,7 @@
 
 mod async_store;
 mod bearer;
+mod beside_commits;
 mod caching;
 mod changes;
 mod concurrency;
