@@ -42,9 +42,7 @@ fn a_destroy_beside_the_response_claims_nothing() {
     browser.set("a", "b");
     let session = browser.start();
     session.set("k", "v").unwrap();
-    fixture.store.late.store(true, Ordering::SeqCst);
-    let mut end = Box::pin(session.exchange().end(200));
-    assert!(poll(end.as_mut()).is_pending());
+    let end = fixture.begin(|| session.exchange().end(200));
     session.destroy();
     assert_eq!(block_on(end).unwrap().take_set_cookie(), None);
     assert_eq!(fixture.count(), 1, "the commit had begun before");
@@ -63,16 +61,13 @@ fn a_failed_login_takes_what_was_written_since() {
         browser.clone().visit(|session| session.set_immutable("plan", "free").unwrap());
         session.login("ann").unwrap();
         session.set("plan", "pro").unwrap();
-        fixture.store.late.store(true, Ordering::SeqCst);
         fixture.store.write_down.store(is_response, Ordering::SeqCst);
         if is_response {
-            let mut end = Box::pin(session.exchange().end(200));
-            assert!(poll(end.as_mut()).is_pending());
+            let end = fixture.begin(|| session.exchange().end(200));
             session.set("k", "v").unwrap();
             assert_eq!(block_on(end).unwrap_err().kind(), ErrorKind::StoreUnavailable);
         } else {
-            let mut save = Box::pin(session.save());
-            assert!(poll(save.as_mut()).is_pending());
+            let save = fixture.begin(|| session.save());
             session.set("k", "v").unwrap();
             assert_eq!(block_on(save).unwrap_err().kind(), ErrorKind::Conflict);
         }
@@ -94,10 +89,8 @@ fn a_failed_login_keeps_the_cookie_of_an_earlier_save() {
     block_on(session.save()).unwrap();
     fixture.take_events();
     session.login("ann").unwrap();
-    fixture.store.late.store(true, Ordering::SeqCst);
     fixture.store.write_down.store(true, Ordering::SeqCst);
-    let mut end = Box::pin(session.exchange().end(200));
-    assert!(poll(end.as_mut()).is_pending());
+    let end = fixture.begin(|| session.exchange().end(200));
     session.set("k", "v").unwrap();
     let error = block_on(end).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
@@ -119,10 +112,8 @@ fn a_failed_login_behind_a_destroy_of_two_sessions_keeps_it() {
     session.destroy();
     session.login("ann").unwrap();
     session.set_flash("k", "v").unwrap();
-    fixture.store.late.store(true, Ordering::SeqCst);
     fixture.store.write_down.store(true, Ordering::SeqCst);
-    let mut end = Box::pin(session.exchange().end(200));
-    assert!(poll(end.as_mut()).is_pending());
+    let end = fixture.begin(|| session.exchange().end(200));
     assert_eq!(session.flash::<String>("k").unwrap().as_deref(), Some("v"));
     assert_eq!(block_on(end).unwrap_err().kind(), ErrorKind::StoreUnavailable);
     fixture.store.write_down.store(false, Ordering::SeqCst);
@@ -160,9 +151,7 @@ fn a_login_behind_a_running_destroy_is_shown() {
     session.destroy();
     session.login("ann").unwrap();
     session.set("k", "v").unwrap();
-    fixture.store.late.store(true, Ordering::SeqCst);
-    let mut save = Box::pin(session.save());
-    assert!(poll(save.as_mut()).is_pending());
+    let save = fixture.begin(|| session.save());
     assert_eq!((session.principal().as_deref(), session.len()), (Some("ann"), 1));
     session.login("ben").unwrap();
     block_on(save).unwrap();
@@ -181,10 +170,8 @@ fn a_login_above_a_failed_one_gets_no_entries_of_others() {
     });
     let session = browser.start();
     session.login("ben").unwrap();
-    fixture.store.late.store(true, Ordering::SeqCst);
     fixture.store.write_down.store(true, Ordering::SeqCst);
-    let mut end = Box::pin(session.exchange().end(200));
-    assert!(poll(end.as_mut()).is_pending());
+    let end = fixture.begin(|| session.exchange().end(200));
     session.login("ben").unwrap();
     assert_eq!(block_on(end).unwrap_err().kind(), ErrorKind::StoreUnavailable);
     assert_eq!((session.principal(), session.get::<String>("k").unwrap()), (None, None));
@@ -199,9 +186,7 @@ fn a_refused_save_before_a_destroy_drops_no_farewell() {
     let session = browser.start();
     session.set("k", "v").unwrap();
     block_on(fixture.sessions.destroy_all()).unwrap();
-    fixture.store.late.store(true, Ordering::SeqCst);
-    let mut save = Box::pin(session.save());
-    assert!(poll(save.as_mut()).is_pending());
+    let save = fixture.begin(|| session.save());
     drop(save);
     session.destroy();
     session.set("bye", "bye").unwrap();
@@ -242,10 +227,8 @@ fn a_failed_login_behind_a_destroy_takes_its_flashes() {
     session.destroy();
     session.login("ann").unwrap();
     session.set_flash("k", "v").unwrap();
-    fixture.store.late.store(true, Ordering::SeqCst);
     fixture.store.write_down.store(true, Ordering::SeqCst);
-    let mut end = Box::pin(session.exchange().end(200));
-    assert!(poll(end.as_mut()).is_pending());
+    let end = fixture.begin(|| session.exchange().end(200));
     assert_eq!(session.flash::<String>("k").unwrap().as_deref(), Some("v"));
     assert_eq!(block_on(end).unwrap_err().kind(), ErrorKind::StoreUnavailable);
     fixture.store.write_down.store(false, Ordering::SeqCst);
@@ -262,11 +245,9 @@ fn an_update_that_tries_again_saves_a_login_first() {
     browser.set("k", "one");
     let session = browser.start();
     browser.set("k", "two");
-    fixture.store.late.store(true, Ordering::SeqCst);
     let writer = session.clone();
     let change = move |_: Option<String>| writer.principal().unwrap_or_default();
-    let mut update = Box::pin(session.update("k", change));
-    assert!(poll(update.as_mut()).is_pending());
+    let update = fixture.begin(|| session.update("k", change));
     session.login("ann").unwrap();
     assert_eq!(block_on(update).unwrap(), "ann");
     assert_eq!(browser.clone().get("k"), None);

@@ -13,9 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs `happen` after the store has performed a call and before it answers.
 fn meanwhile<F: Future>(fixture: &Fixture, call: impl FnOnce() -> F, happen: impl FnOnce()) -> F::Output {
-    fixture.store.late.store(true, SeqCst);
-    let mut call = Box::pin(call());
-    assert!(poll(call.as_mut()).is_pending());
+    let call = fixture.begin(call);
     fixture.store.late.store(false, SeqCst);
     happen();
     block_on(call)

@@ -51,6 +51,14 @@ impl Fixture {
         Browser { sessions: self.sessions.clone(), cookie: None }
     }
 
+    /// Begins a call that the store has carried out but not answered yet.
+    pub(crate) fn begin<F: Future>(&self, call: impl FnOnce() -> F) -> Pin<Box<F>> {
+        self.store.late.store(true, Ordering::SeqCst);
+        let mut call = Box::pin(call());
+        assert!(poll(call.as_mut()).is_pending());
+        call
+    }
+
     pub(crate) fn count(&self) -> u64 {
         block_on(self.sessions.count()).unwrap()
     }

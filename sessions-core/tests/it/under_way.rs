@@ -19,10 +19,7 @@ type Save<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
 
 /// Begins a save that the store has performed but not answered yet.
 fn begin_save<'a>(fixture: &Fixture, session: &'a Session) -> Save<'a> {
-    fixture.store.late.store(true, SeqCst);
-    let mut save: Save<'a> = Box::pin(session.save());
-    assert!(poll(save.as_mut()).is_pending());
-    save
+    fixture.begin(|| session.save())
 }
 
 fn with_cart() -> (Fixture, Browser, Session) {
