@@ -66,9 +66,11 @@ fn one_try_finds_that_all_idle_connections_are_lost() {
     let deadline = Instant::now() + Duration::from_secs(30);
     while server.sql(&format!("SELECT count(*) {of_store}")) != CONNECTIONS.to_string() {
         assert!(Instant::now() < deadline, "not all connections are made");
-        // Dropped before they are answered, so that the connections go back to the pool.
+        // Dropped before most are answered, so that the connections go back to the pool.
         let mut calls = [(); CONNECTIONS].map(|()| store.load(id(), NOW));
-        assert!(calls.iter_mut().all(|call| Pin::new(call).poll(&mut context).is_pending()));
+        for call in &mut calls {
+            let _ = Pin::new(call).poll(&mut context);
+        }
     }
     let _ = server.sql(&format!("SELECT count(pg_terminate_backend(pid)) {of_store}"));
     let begun = Instant::now();
