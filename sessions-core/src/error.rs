@@ -93,7 +93,7 @@ pub enum ErrorKind {
     /// The principal has as many sessions as are allowed, so the login was refused.
     TooManySessions,
     /// The operation needs a cookie, but the response headers were already sent.
-    AlreadyCommitted,
+    HeadersSent,
     /// The handler asked for its session, and there is no session middleware around it.
     NoMiddleware,
 }
@@ -284,7 +284,7 @@ impl fmt::Display for Error {
             ErrorKind::NotSignedIn => "nobody is signed in",
             ErrorKind::EmptyPrincipal => "the principal is empty",
             ErrorKind::TooManySessions => "the principal has as many sessions as are allowed",
-            ErrorKind::AlreadyCommitted => {
+            ErrorKind::HeadersSent => {
                 "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
                  or sign in before the response starts"
             }
@@ -371,7 +371,7 @@ mod tests {
             (ErrorKind::EmptyPrincipal, 400, false),
             (ErrorKind::TooManySessions, 403, false),
             (ErrorKind::TwoTransports, 400, false),
-            (ErrorKind::AlreadyCommitted, 500, true),
+            (ErrorKind::HeadersSent, 500, true),
             (ErrorKind::NoMiddleware, 500, true),
         ] {
             let error = Error::new(kind);

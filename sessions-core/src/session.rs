@@ -315,7 +315,7 @@ impl Session {
     /// written since is dropped too; later saves and the response then fail with `Gone`.
     /// [`TooManySessions`](crate::ErrorKind::TooManySessions) means that the login was refused, and
     /// that the session has ended.
-    /// [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) means that a cookie would have to
+    /// [`HeadersSent`](crate::ErrorKind::HeadersSent) means that a cookie would have to
     /// be set but the response headers were sent; the changes that need the cookie are dropped, and
     /// all changes if there is a login among them. [`NoSession`](crate::ErrorKind::NoSession) means
     /// that the request may begin none: it is an `OPTIONS` request.

@@ -65,7 +65,7 @@ pub trait SessionsExt: sealed::Sealed {
     /// cookie, since may_minihttp accepts only `'static` headers. So the session behaves as if the
     /// response headers were already sent: writes are stored by [`Session::save`]. Whatever needs a
     /// cookie, such as a login or a write to a new session, fails with
-    /// [`AlreadyCommitted`](sessions_core::ErrorKind::AlreadyCommitted). A service whose response
+    /// [`HeadersSent`](sessions_core::ErrorKind::HeadersSent). A service whose response
     /// depends on the session should add `Vary: Cookie`.
     ///
     /// ```

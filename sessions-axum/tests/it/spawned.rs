@@ -67,7 +67,7 @@ async fn spawned_task_cannot_set_a_cookie() {
     // A visitor without a session would need a cookie.
     let mut stranger = Browser::default();
     stranger.get(&app, "/spawn").await;
-    let refused = Err(ErrorKind::AlreadyCommitted);
+    let refused = Err(ErrorKind::HeadersSent);
     assert_eq!(task.finish().await, Found { principal: None, set: refused, saved: refused });
     assert_eq!(sessions.count().await.unwrap(), 1);
 }

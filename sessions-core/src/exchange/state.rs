@@ -231,7 +231,7 @@ impl State {
     pub(crate) fn writable(&mut self) -> Result<&mut View, Error> {
         if self.headers_sent && self.live().is_none() {
             self.is_refused = true;
-            return Err(Error::new(if self.is_lost() { ErrorKind::Gone } else { ErrorKind::AlreadyCommitted }));
+            return Err(Error::new(if self.is_lost() { ErrorKind::Gone } else { ErrorKind::HeadersSent }));
         }
         Ok(&mut self.view)
     }

@@ -88,7 +88,7 @@ fn late_writes_need_a_stored_session() {
     let stream = browser.start();
     block_on(stream.reload()).unwrap();
     browser.finish(&stream, 200).unwrap();
-    assert_eq!(stream.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    assert_eq!(stream.set("k", "v").unwrap_err().kind(), ErrorKind::HeadersSent);
 
     browser.set("k", "1");
     let stream = browser.start();
@@ -109,7 +109,7 @@ fn late_writes_need_a_stored_session() {
 
     stream.renew();
     stream.update_expiration(Duration::from_secs(60)).unwrap();
-    assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::HeadersSent);
     block_on(stream.save()).unwrap();
     fixture.clock.advance(Duration::from_secs(60));
     assert_eq!(browser.get("k"), None, "what needs no cookie was saved");
@@ -207,9 +207,9 @@ fn save_after_a_refused_write_fails() {
     ];
     for write in writes {
         let refused = write(&stream).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::AlreadyCommitted);
+        assert_eq!(refused.kind(), ErrorKind::HeadersSent);
         assert!(refused.to_string().contains("before the response starts"), "{refused}");
-        assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+        assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::HeadersSent);
         block_on(stream.save()).unwrap();
     }
     assert_eq!(fixture.count(), 0);
@@ -270,7 +270,7 @@ fn a_late_login_leaves_nothing() {
     browser.finish(&stream, 200).unwrap();
     stream.login(Login::new("bob").remember(Duration::from_secs(30 * 24 * 60 * 60))).unwrap();
     stream.set("mail", "bob's").unwrap();
-    assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::HeadersSent);
     assert_eq!((stream.principal().as_deref(), stream.contains("mail")), (Some("ann"), false));
     block_on(stream.save()).unwrap();
     drop(stream);

@@ -342,13 +342,13 @@ fn session_loaded_late_cannot_set_a_cookie() {
     let exchange = fixture.sessions.open();
     assert!(block_on(exchange.clone().end(200)).unwrap().is_empty());
     let session = block_on(exchange.session([])).unwrap();
-    assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::HeadersSent);
 
     let exchange = fixture.sessions.open();
     assert!(exchange.clone().end(200).try_ready().unwrap().unwrap().is_empty());
     assert!(exchange.clone().end(200).try_ready().unwrap().unwrap().is_empty());
     let session = block_on(exchange.session([])).unwrap();
-    assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::HeadersSent);
     assert!(block_on(exchange.end(200)).unwrap().is_empty());
 
     let (fixture, mut browser, _) = with_cart();
@@ -358,7 +358,7 @@ fn session_loaded_late_cannot_set_a_cookie() {
     let session = block_on(exchange.session([cookie.as_bytes()])).unwrap();
     session.set("cart", "empty").unwrap();
     session.renew();
-    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::HeadersSent);
     assert_eq!(browser.get("cart").as_deref(), Some("full"));
     // Writes that need no cookie can still be saved.
     block_on(session.save()).unwrap();

@@ -177,7 +177,7 @@ impl Driver {
             }
             Outcome::TooLate => {
                 state.drop_late();
-                Err(Error::new(ErrorKind::AlreadyCommitted))
+                Err(Error::new(ErrorKind::HeadersSent))
             }
         }
     }
@@ -267,7 +267,7 @@ impl Driver {
         let mut state = self.shared.lock();
         if self.occasion == Occasion::Save && state.is_too_late() {
             state.drop_late();
-            return Err(Error::new(ErrorKind::AlreadyCommitted));
+            return Err(Error::new(ErrorKind::HeadersSent));
         }
         Ok(Step::Done(self.headers(&mut state, None)))
     }
