@@ -206,7 +206,8 @@ impl Session {
     /// cookie.
     ///
     /// No concurrent request can bring it back. Whatever is written later in the same request, such
-    /// as a farewell flash, starts a new session.
+    /// as a farewell flash, starts a new session. Only a request with a bearer token cannot start
+    /// one: its flashes are dropped, and a login or an entry makes the response fail.
     ///
     /// Within an adapter's middleware the destroy takes effect however the request ends: with a
     /// 5xx, a panic, a timeout or a client that disconnects. A handler without a middleware must
@@ -318,7 +319,8 @@ impl Session {
     /// [`HeadersSent`](crate::ErrorKind::HeadersSent) means that a cookie would have to
     /// be set but the response headers were sent; the changes that need the cookie are dropped, and
     /// all changes if there is a login among them. [`NoSession`](crate::ErrorKind::NoSession) means
-    /// that the request may begin none: it is an `OPTIONS` request.
+    /// that the request may begin none: it is an `OPTIONS` request. A request with a bearer token
+    /// may begin none either, after a [`destroy`](Self::destroy) too; its error is `Gone`.
     ///
     /// [`TooManyTokens`](crate::ErrorKind::TooManyTokens) and
     /// [`NewerFormat`](crate::ErrorKind::NewerFormat) mean that the request's tokens could not be

@@ -47,8 +47,10 @@ pub(crate) struct Facts {
     pub(crate) lost: bool,
     /// The request's tokens could not be checked, and it continued without a session.
     pub(crate) blocked: Option<Blocked>,
-    /// The request must not begin a session.
+    /// The request must not begin a session: it is an `OPTIONS` request.
     pub(crate) creates_nothing: bool,
+    /// The request carries a bearer token, so no cookie can carry the token of a new session.
+    pub(crate) by_bearer: bool,
     /// The request wrote entries, flashes, a principal or an idle timeout.
     pub(crate) wrote: bool,
     /// There is any edit, even if only the removal of a flash that was read.
@@ -79,6 +81,8 @@ pub(crate) enum Outcome {
     Destroy,
     /// End the session, then store its successor.
     Replace,
+    /// End the session. The writes that followed would begin another, which the request must not.
+    DestroyOnly,
     /// The writes cannot be applied: the session is gone.
     Interrupted,
     /// The writes cannot be applied: the request's tokens could not be checked.
@@ -107,10 +111,12 @@ pub(crate) const fn drops_writes(status: u16) -> bool {
 pub(crate) const fn decide(facts: Facts) -> Outcome {
     let writes = facts.wrote || facts.renewed;
     if facts.destroyed {
-        return match (facts.wrote && facts.storable && !facts.creates_nothing, facts.headers_sent) {
-            (true, false) => Outcome::Replace,
-            // After the headers too: the session ends, even if what followed comes too late.
-            (false, _) | (true, true) => Outcome::Destroy,
+        return match facts {
+            Facts { wrote: false, .. } | Facts { storable: false, .. } => Outcome::Destroy,
+            Facts { by_bearer: true, .. } | Facts { creates_nothing: true, .. } => Outcome::DestroyOnly,
+            // The session ends, even if what followed comes too late.
+            Facts { headers_sent: true, .. } => Outcome::Destroy,
+            _ => Outcome::Replace,
         };
     }
     if let Some(blocked) = facts.blocked {
@@ -132,6 +138,7 @@ pub(crate) const fn decide(facts: Facts) -> Outcome {
     }
     match facts {
         Facts { wrote: false, .. } | Facts { storable: false, .. } => Outcome::Keep,
+        Facts { by_bearer: true, .. } => Outcome::Blocked(Blocked::NoSuchBearer),
         Facts { creates_nothing: true, .. } => Outcome::NotCreated,
         Facts { headers_sent: true, .. } => Outcome::TooLate,
         _ => Outcome::Create,
@@ -148,6 +155,7 @@ mod tests {
         lost: false,
         blocked: None,
         creates_nothing: false,
+        by_bearer: false,
         wrote: false,
         edited: false,
         renewed: false,
@@ -249,8 +257,20 @@ mod tests {
             (
                 "a preflight that signs out with a farewell",
                 Facts { creates_nothing: true, destroyed: true, ..WRITTEN },
-                Outcome::Destroy,
+                Outcome::DestroyOnly,
             ),
+            ("a bearer's logout", Facts { by_bearer: true, destroyed: true, ..NONE }, Outcome::Destroy),
+            (
+                "a bearer's logout with a farewell",
+                Facts { by_bearer: true, destroyed: true, ..WRITTEN },
+                Outcome::DestroyOnly,
+            ),
+            (
+                "a bearer's farewell after a saved logout",
+                Facts { by_bearer: true, ..WRITTEN },
+                Outcome::Blocked(Blocked::NoSuchBearer),
+            ),
+            ("a bearer's write", Facts { by_bearer: true, wrote: true, ..LIVE }, Outcome::Commit),
             ("a read of a lost session", Facts { lost: true, ..NONE }, Outcome::Keep),
             ("a write to a lost session", Facts { lost: true, ..WRITTEN }, Outcome::Interrupted),
             ("a renewal of a lost session", Facts { lost: true, renewed: true, ..NONE }, Outcome::Interrupted),

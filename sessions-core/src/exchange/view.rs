@@ -168,6 +168,10 @@ impl View {
         self.measure().1 > spent
     }
 
+    pub(crate) fn has_entries(&self) -> bool {
+        self.slots(Scope::Entries).next().is_some()
+    }
+
     /// Returns an error if a plain set of the entry to this value is not allowed.
     pub(crate) fn check_set(&self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let old = self.find(Scope::Entries, key);

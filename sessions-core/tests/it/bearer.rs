@@ -124,11 +124,40 @@ fn a_token_that_opens_nothing_begins_nothing() {
         }
     }
     assert_eq!(fixture.count(), 1);
-    // A session that a bearer request ends is not replaced by another.
-    let (fixture, issued) = self::fixture();
+}
+
+/// Regression: the writes were dropped, and the response and the save claimed success.
+#[test]
+fn what_follows_a_destroy_is_refused() {
+    let writes: [fn(&Session); 2] = [|session| session.set("k", "v").unwrap(), |session| session.login("ben").unwrap()];
+    for write in writes {
+        for (saves_before, saves_after) in [(false, false), (false, true), (true, false), (true, true)] {
+            let (fixture, issued) = fixture();
+            let (_, ended) = visit(&fixture, &request(issued.token()), |session| {
+                session.destroy();
+                if saves_before {
+                    block_on(session.save()).unwrap();
+                }
+                write(session);
+                if saves_after {
+                    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Gone);
+                }
+            })
+            .unwrap();
+            assert_eq!(ended.unwrap_err().kind(), ErrorKind::Gone);
+            assert_eq!(fixture.count(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_farewell_flash_is_dropped() {
+    let (fixture, issued) = fixture();
     ask(&fixture, issued.token(), |session| {
         session.destroy();
         session.set_flash("bye", "x").unwrap();
+        block_on(session.save()).unwrap();
+        session.set_flash("bye", "y").unwrap();
     });
     assert_eq!(fixture.count(), 0);
 }

@@ -253,6 +253,14 @@ fn preflight_begins_no_session() {
     session.set("seen", "2").unwrap();
     browser.finish(&session, 204).unwrap();
     assert_eq!(browser.get("seen").as_deref(), Some("2"), "one that exists is written to");
+
+    let exchange = fixture.sessions.open_for("OPTIONS");
+    let session = block_on(exchange.session([browser.cookie.as_deref().unwrap().as_bytes()])).unwrap();
+    session.destroy();
+    session.set("seen", "3").unwrap();
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::NoSession);
+    browser.finish(&session, 204).unwrap();
+    assert_eq!(fixture.count(), 0, "it ends, and no other begins");
 }
 
 /// Regression: after a refused login, the next save wrote its entries into the session of the

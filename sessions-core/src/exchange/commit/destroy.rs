@@ -16,15 +16,22 @@ pub(crate) struct Destroy {
     others: Vec<SessionId>,
     /// The writes that followed the destroy, which begin a new session.
     successor: Option<Writes>,
+    /// Why the writes that followed the destroy are refused, if they are.
+    refusal: Option<Error>,
 }
 
 impl Destroy {
-    pub(super) fn start(driver: &Driver, mut state: MutexGuard<'_, State>, has_successor: bool) -> Result<Step, Error> {
+    pub(super) fn start(
+        driver: &Driver,
+        mut state: MutexGuard<'_, State>,
+        has_successor: bool,
+        refusal: Option<Error>,
+    ) -> Result<Step, Error> {
         let [others @ .., id] = state.doomed() else { return Err(Error::new(ErrorKind::NoSession)) };
         let (id, others) = (*id, others.to_vec());
         let successor = has_successor.then(|| first_writes(driver, &mut state));
         drop(state);
-        Self { id, others, successor }.ask(driver)
+        Self { id, others, successor, refusal }.ask(driver)
     }
 
     fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
@@ -48,10 +55,13 @@ impl Destroy {
             driver.shared.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
         }
         driver.shared.lock().record_destroyed(self.id);
-        let successor = self.successor.take();
-        match (self.others.pop(), successor) {
-            (Some(id), successor) => Self { id, others: std::mem::take(&mut self.others), successor }.ask(driver),
-            (None, Some(writes)) => Create::start(driver, writes, 1),
+        let (successor, refusal) = (self.successor.take(), self.refusal.take());
+        if let Some(id) = self.others.pop() {
+            return Self { id, others: std::mem::take(&mut self.others), successor, refusal }.ask(driver);
+        }
+        match (successor, refusal) {
+            (_, Some(error)) => Err(error),
+            (Some(writes), None) => Create::start(driver, writes, 1),
             (None, None) => driver.ended(),
         }
     }

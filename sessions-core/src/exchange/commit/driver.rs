@@ -15,7 +15,7 @@ use super::sign_in::SignIn;
 use super::update::Update;
 use crate::cookie::{SetCookie, Transport};
 use crate::error::{Error, ErrorKind, StoreError};
-use crate::exchange::outcome::{Outcome, decide};
+use crate::exchange::outcome::{Blocked, Outcome, decide};
 use crate::exchange::response::{SessionHeaders, Vary};
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{State, Writes};
@@ -139,8 +139,7 @@ impl Driver {
         if self.drops_writes() {
             state.drop_writes();
         }
-        let creates_nothing = self.shared.creates_nothing || state.by_bearer();
-        let outcome = decide(state.facts(is_last, creates_nothing));
+        let outcome = decide(state.facts(is_last, self.shared.creates_nothing));
         state.headers_sent |= is_last;
         // Without other holders of the session, no other commit can run.
         if outcome.asks_store() && self.turn.is_none() && self.is_watched() {
@@ -165,9 +164,18 @@ impl Driver {
             }
             Outcome::Destroy => {
                 self.drop_if_last(&mut state);
-                Destroy::start(self, state, false)
+                Destroy::start(self, state, false, None)
             }
-            Outcome::Replace => Destroy::start(self, state, true),
+            Outcome::Replace => Destroy::start(self, state, true, None),
+            Outcome::DestroyOnly => {
+                let refusal = match self.occasion {
+                    _ if state.by_bearer() => Some(Blocked::NoSuchBearer.error()),
+                    Occasion::Save => Some(Error::new(ErrorKind::NoSession)),
+                    Occasion::Headers { .. } => None,
+                };
+                self.drop_if_last(&mut state);
+                Destroy::start(self, state, false, refusal)
+            }
             Outcome::Interrupted => Err(self.refuse(&mut state, Error::new(ErrorKind::Gone))),
             Outcome::Blocked(blocked) => Err(self.refuse(&mut state, blocked.error())),
             Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),

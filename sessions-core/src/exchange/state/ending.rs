@@ -38,7 +38,7 @@ impl State {
         let (writes, edited) = (edits.has_writes(), !edits.is_empty());
         let is_live = self.live().is_some();
         // Computed only without a record, since it iterates over all writes.
-        let storable = !is_live && (self.signs_in() || self.is_refused || self.view.would_store());
+        let storable = !is_live && (self.signs_in() || self.is_refused || self.would_store());
         let blocked = match self.stage {
             Stage::Blocked(blocked) => Some(blocked),
             Stage::Superseded(_) => Some(Blocked::Superseded),
@@ -51,6 +51,7 @@ impl State {
             lost: self.is_lost(),
             blocked,
             creates_nothing,
+            by_bearer: self.by_bearer(),
             wrote: writes || self.head.is_some() || self.is_refused || (blocked.is_some() && self.destroys > 0),
             edited,
             renewed: self.renewal,
@@ -58,6 +59,14 @@ impl State {
             storable,
             headers_sent: self.headers_sent,
         }
+    }
+
+    /// Returns whether the request's writes make a new session worth storing.
+    ///
+    /// A bearer's flashes do not: after a logout, such as one shared with browsers, no request
+    /// could read them.
+    fn would_store(&self) -> bool {
+        if self.by_bearer() { self.view.has_entries() } else { self.view.would_store() }
     }
 
     /// Returns the sessions that the commit must end.
