@@ -261,12 +261,7 @@ impl Session {
     ///
     /// Returns [`NoSession`](crate::ErrorKind::NoSession) if there is no session.
     pub fn shift_expiration(&self) -> Result<(), Error> {
-        let mut state = self.shared.lock();
-        state.require_session()?;
-        if let Some(live) = state.live_mut() {
-            live.touch_due = true;
-        }
-        Ok(())
+        self.shared.lock().shift_expiration()
     }
 
     /// Sets the idle timeout of this session, and makes its cookie outlive the browser.

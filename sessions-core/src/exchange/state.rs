@@ -307,6 +307,19 @@ impl State {
         }
         self.head.get_or_insert_default().confirms = true;
         self.renewal = true;
+        self.check_cookie()
+    }
+
+    /// Returns an error if a new token comes too late to be sent. The next save drops what needs
+    /// it, and fails too.
+    fn check_cookie(&self) -> Result<(), Error> {
+        if self.headers_sent { Err(Error::new(ErrorKind::HeadersSent)) } else { Ok(()) }
+    }
+
+    /// Restarts the idle timeout. Unlike a touch that is due, a failure is reported.
+    pub(crate) fn shift_expiration(&mut self) -> Result<(), Error> {
+        self.require_session()?;
+        self.head.get_or_insert_default().shifts = true;
         Ok(())
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct HeadChanges {
     pub(crate) lifetime: Option<Lifetime>,
     /// The principal has proved again who they are.
     pub(crate) confirms: bool,
+    /// The request has restarted the idle timeout, which every commit does.
+    pub(crate) shifts: bool,
 }
 
 /// A secret that a commit gives to a session.

@@ -92,6 +92,24 @@ fn failed_touch_is_harmless() {
     assert!(matches!(fixture.take_events()[..], [Event::StoreFailed { call: StoreCall::Touch, .. }]));
 }
 
+/// Regression: it counted as a touch that is due anyway, whose failure nobody reports.
+#[test]
+fn failed_shift_of_the_expiration_is_reported() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let session = browser.start();
+    session.shift_expiration().unwrap();
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(browser.finish(&session, 200).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+
+    // A failed response drops it, like a write.
+    let session = browser.start();
+    session.shift_expiration().unwrap();
+    browser.finish(&session, 500).unwrap();
+}
+
 #[test]
 fn failed_save_can_be_retried() {
     let fixture = Fixture::new();

@@ -86,9 +86,9 @@ impl State {
             principal: newer.principal.or(older.principal),
             lifetime: newer.lifetime.or(older.lifetime),
             confirms: newer.confirms || older.confirms,
+            shifts: newer.shifts || older.shifts,
         };
-        let is_wanted = head.principal.is_some() || head.lifetime.is_some() || head.confirms;
-        self.head = is_wanted.then(|| Box::new(head));
+        self.head = boxed(head);
     }
 
     /// Gives up the writes of a failed commit, which have been taken out. Returns whether later
@@ -139,7 +139,13 @@ impl State {
         if self.live().is_none() || self.signs_in() {
             return self.drop_writes();
         }
-        let lifetime = self.new_lifetime();
-        self.head = lifetime.map(|_| Box::new(HeadChanges { lifetime, ..HeadChanges::default() }));
+        let head = self.head.take().map_or_else(HeadChanges::default, |head| *head);
+        self.head = boxed(HeadChanges { secret: None, principal: None, confirms: false, ..head });
     }
+}
+
+/// Boxes the changes, if there are any.
+fn boxed(head: HeadChanges) -> Option<Box<HeadChanges>> {
+    let is_some = head.principal.is_some() || head.lifetime.is_some() || head.confirms || head.shifts;
+    is_some.then(|| Box::new(head))
 }
