@@ -152,8 +152,9 @@ impl Session {
     /// ```
     #[doc(alias = "sign_in")]
     pub fn login(&self, login: impl Into<Login>) -> Result<(), Error> {
-        let sessions = &self.shared.sessions;
-        self.shared.lock().login(login.into(), &sessions.config().expiry, sessions.now())
+        // Converted before the lock is taken, since the conversion may use the session.
+        let (login, sessions) = (login.into(), &self.shared.sessions);
+        self.shared.lock().login(login, &sessions.config().expiry, sessions.now())
     }
 
     /// Records that the principal has just proved again who they are, and renews the session.
