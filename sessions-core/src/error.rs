@@ -183,7 +183,7 @@ impl Error {
     ///
     /// - 303: the visitor must sign in or confirm, and the browser shows the page for that
     /// - 400: too many session cookies, a cookie beside a bearer token, or a login without a name
-    /// - 401: the session is gone, or the visitor must sign in or confirm
+    /// - 401: there is no session or it is gone, or the visitor must sign in or confirm
     /// - 403: another site made the browser send the request, or the principal has too many
     ///   sessions
     /// - 409: conflict
@@ -202,7 +202,7 @@ impl Error {
                 Some(Redirect::SeeOther(_)) => 303,
                 _ => 401,
             },
-            ErrorKind::Gone => 401,
+            ErrorKind::Gone | ErrorKind::NoSession => 401,
             ErrorKind::CrossOrigin | ErrorKind::TooManySessions => 403,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
@@ -366,7 +366,7 @@ mod tests {
             (ErrorKind::IdsExhausted, 500, true),
             (ErrorKind::Seal, 500, true),
             (ErrorKind::ZeroExpiry, 500, true),
-            (ErrorKind::NoSession, 500, true),
+            (ErrorKind::NoSession, 401, false),
             (ErrorKind::NotSignedIn, 401, false),
             (ErrorKind::EmptyPrincipal, 400, false),
             (ErrorKind::TooManySessions, 403, false),

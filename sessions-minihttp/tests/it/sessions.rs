@@ -200,7 +200,7 @@ fn explicit_calls_change_the_idle_timeout() {
         let answer = client.get(path, &cookie);
         let set = answer.one("set-cookie").unwrap();
         assert!(set.contains(&format!("Max-Age={max_age}")), "{path}: {set}");
-        assert_eq!(client.get(path, "").status, 500, "there is no session");
+        assert_eq!(client.get(path, "").status, 401, "there is no session");
     }
     clock.advance(minutes(5));
     assert_eq!(client.get("/", &cookie).body, "1", "it has expired");
@@ -248,7 +248,7 @@ fn global_manager_serves_too() {
     let cookie = client.get("/", &cookie).cookie().to_owned();
     assert_eq!(client.get("/end", &cookie).status, 200);
     assert_eq!(client.get("/", &cookie).body, "1");
-    assert_eq!(client.get("/shorten", "").status, 500, "there is no session to shorten");
+    assert_eq!(client.get("/shorten", "").status, 401, "there is no session to shorten");
 }
 
 /// A service that counts the requests of its connection.
