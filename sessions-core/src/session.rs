@@ -133,7 +133,9 @@ impl Session {
     /// Returns [`EmptyPrincipal`](crate::ErrorKind::EmptyPrincipal) for an empty principal,
     /// [`TooLarge`](crate::ErrorKind::TooLarge) for one longer than 1,024 bytes, and
     /// [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for a timeout below a millisecond. Nothing is
-    /// changed then.
+    /// changed then. Returns [`HeadersSent`](crate::ErrorKind::HeadersSent) if the response headers
+    /// were already sent: the new token cannot reach the client, so the next save fails too, and
+    /// drops what the request wrote.
     ///
     /// # Example
     ///
@@ -164,7 +166,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in.
+    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and
+    /// [`HeadersSent`](crate::ErrorKind::HeadersSent) if the response headers were already sent.
     ///
     /// # Example
     ///

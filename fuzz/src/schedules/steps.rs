@@ -8,7 +8,7 @@ use std::time::Duration;
 use pollster::block_on;
 use sessions_core::record::Token;
 use sessions_core::testing::{ManualClock, with_entropy};
-use sessions_core::{Expiry, LimitPolicy, SessionId, Sessions};
+use sessions_core::{ErrorKind, Expiry, LimitPolicy, SessionId, Sessions};
 
 use super::ledger::{FLASH, KEYS, NOBODY, NUMBER};
 use super::request::{Account, Head, Request, Stage, token_of, value_of};
@@ -209,14 +209,16 @@ impl Site {
                 chosen @ 0..4 => {
                     let principal = PRINCIPALS[chosen % 2];
                     request.log_in(&self.store.ledger(), principal);
-                    session.login(principal).expect("the principal has a name");
+                    let refused = session.login(principal).err().map(|error| error.kind());
+                    assert!(matches!(refused, None | Some(ErrorKind::HeadersSent)), "the principal has a name");
                 }
                 4 => {
                     request.renew();
                     session.renew();
                 }
                 _ => {
-                    if session.confirm().is_ok() {
+                    let refused = session.confirm().err().map(|error| error.kind());
+                    if refused != Some(ErrorKind::NotSignedIn) {
                         request.renew();
                     }
                 }

@@ -297,7 +297,7 @@ impl State {
         let head = HeadChanges { principal: Some(principal), lifetime: Some(lifetime), ..HeadChanges::default() };
         self.head = Some(Box::new(head));
         self.renewal = true;
-        Ok(())
+        self.check_cookie()
     }
 
     /// Records that the principal has proved again who they are.

@@ -81,7 +81,9 @@ impl Session {
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if the session would exceed its limits, and
     /// [`Encode`](crate::ErrorKind::Encode) for a value that could not be read back unchanged: a
     /// float that is not finite, `Some(None)`, a map whose keys JSON cannot represent, or arrays
-    /// and objects nested more than 127 deep. The entry keeps its old value.
+    /// and objects nested more than 127 deep. The entry keeps its old value. Once the response
+    /// headers were sent, returns [`HeadersSent`](crate::ErrorKind::HeadersSent) if there is no
+    /// session, and [`Gone`](crate::ErrorKind::Gone) if it has ended.
     #[doc(alias = "insert")]
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.put(Verb::Set, key, value)
@@ -123,8 +125,9 @@ impl Session {
     /// # Errors
     ///
     /// Returns [`NotANumber`](crate::ErrorKind::NotANumber) if the entry is not an integer or the
-    /// sum does not fit an `i64`, and [`Immutable`](crate::ErrorKind::Immutable) and
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) as [`set`](Self::set) does.
+    /// sum does not fit an `i64`, and [`Immutable`](crate::ErrorKind::Immutable),
+    /// [`TooLarge`](crate::ErrorKind::TooLarge), [`HeadersSent`](crate::ErrorKind::HeadersSent) and
+    /// [`Gone`](crate::ErrorKind::Gone) as [`set`](Self::set) does.
     pub fn increment(&self, key: &str, by: i64) -> Result<i64, Error> {
         let limits = &self.shared.sessions.config().limits;
         self.shared.lock().writable()?.increment(key, by, limits)

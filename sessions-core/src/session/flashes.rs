@@ -16,8 +16,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) if the session would exceed its limits,
-    /// [`Encode`](crate::ErrorKind::Encode) if the value cannot be encoded.
+    /// Same as [`set`](Self::set), except `Immutable`.
     pub fn set_flash<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.put(Verb::SetFlash, key, value)
     }

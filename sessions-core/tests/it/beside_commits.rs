@@ -172,7 +172,7 @@ fn a_login_above_a_failed_one_gets_no_entries_of_others() {
     session.login("ben").unwrap();
     fixture.store.write_down.store(true, Ordering::SeqCst);
     let end = fixture.begin(|| session.exchange().end(200));
-    session.login("ben").unwrap();
+    assert_eq!(session.login("ben").unwrap_err().kind(), ErrorKind::HeadersSent);
     assert_eq!(block_on(end).unwrap_err().kind(), ErrorKind::StoreUnavailable);
     assert_eq!((session.principal(), session.get::<String>("k").unwrap()), (None, None));
 }

@@ -276,7 +276,8 @@ fn a_late_login_leaves_nothing() {
     let before = block_on(fixture.sessions.sessions_of("ann")).unwrap()[0].expires_at();
     let stream = browser.start();
     browser.finish(&stream, 200).unwrap();
-    stream.login(Login::new("bob").remember(Duration::from_secs(30 * 24 * 60 * 60))).unwrap();
+    let login = Login::new("bob").remember(Duration::from_secs(30 * 24 * 60 * 60));
+    assert_eq!(stream.login(login).unwrap_err().kind(), ErrorKind::HeadersSent);
     stream.set("mail", "bob's").unwrap();
     assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::HeadersSent);
     assert_eq!((stream.principal().as_deref(), stream.contains("mail")), (Some("ann"), false));

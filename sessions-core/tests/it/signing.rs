@@ -161,7 +161,23 @@ fn an_update_saves_a_login_or_renewal_first() {
     browser.set("cart", "7");
     let stream = browser.start();
     browser.finish(&stream, 200).unwrap();
-    stream.login("ann").unwrap();
+    assert_eq!(stream.login("ann").unwrap_err().kind(), ErrorKind::HeadersSent);
     let refused = block_on(stream.update("mail", |_: Option<String>| String::new())).unwrap_err();
     assert_eq!((refused.kind(), browser.get("mail")), (ErrorKind::HeadersSent, None));
+}
+
+/// Regression: it ran with the session locked, and hung for ever.
+#[test]
+fn a_login_may_be_made_of_the_session() {
+    struct Account<'a>(&'a Session);
+    impl From<Account<'_>> for String {
+        fn from(account: Account<'_>) -> Self {
+            account.0.get("account").unwrap().unwrap()
+        }
+    }
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("account", "ann");
+    browser.visit(|session| session.login(Account(session)).unwrap());
+    assert_eq!(browser.user().as_deref(), Some("ann"));
 }

@@ -83,17 +83,14 @@ impl may_minihttp::HttpService for Unmoved {
                 rsp.body_vec(format!("{:?}", session.get::<u32>("n")?).into_bytes());
                 return Ok(());
             }
-            "/login" => {
-                session.login("user-42")?;
-                Ok(())
-            }
+            "/login" => session.login("user-42"),
             "/logout" => {
                 session.destroy();
                 Ok(())
             }
             _ => session.set("n", &2),
         };
-        let saved = written.and_then(|()| block_on(session.save()));
+        let saved = block_on(session.save()).and(written);
         rsp.body_vec(format!("{:?}", saved.map_err(|error| error.kind())).into_bytes());
         Ok(())
     }
