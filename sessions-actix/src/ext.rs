@@ -81,7 +81,8 @@ pub trait SessionsExt: sealed::Sealed {
         response: &mut HttpResponse<B>,
     ) -> impl Future<Output = Result<(), SessionError>>;
 
-    /// Restarts the idle timeout of the request's session, and of its cookie.
+    /// Restarts the idle timeout of the request's session; see
+    /// [`Session::shift_expiration`](sessions_core::Session::shift_expiration).
     ///
     /// # Errors
     ///
@@ -98,7 +99,8 @@ pub trait SessionsExt: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// Same as [`shift_expiration`](Self::shift_expiration).
+    /// Same as [`shift_expiration`](Self::shift_expiration), and
+    /// [`ZeroExpiry`](sessions_core::ErrorKind::ZeroExpiry) if `idle` is below one millisecond.
     fn update_expiration<B>(
         &self,
         request: &HttpRequest,

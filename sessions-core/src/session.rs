@@ -259,7 +259,12 @@ impl Session {
         self.shared.lock().expires_at(self.now()).filter(|deadline| *deadline != Timestamp::NEVER)
     }
 
-    /// Restarts the idle timeout now and resends the cookie with a fresh `Max-Age`.
+    /// Restarts the idle timeout when the request is saved.
+    ///
+    /// Requests that only read restart it once per
+    /// [`touch_every`](crate::SessionsBuilder::touch_every); this one does even if that was a
+    /// moment ago. A cookie that outlives the browser is sent again with a fresh `Max-Age`. Other
+    /// cookies have no `Max-Age`, and a client with a bearer token gets no cookie.
     ///
     /// # Errors
     ///

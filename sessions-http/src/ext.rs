@@ -69,7 +69,8 @@ pub trait SessionsExt: Sealed {
         response: &mut Response<B>,
     ) -> impl Future<Output = Result<(), SessionError>> + Send;
 
-    /// Restarts the idle timeout of the request's session, and of its cookie.
+    /// Restarts the idle timeout of the request's session; see
+    /// [`Session::shift_expiration`](sessions_core::Session::shift_expiration).
     ///
     /// # Errors
     ///
@@ -86,7 +87,8 @@ pub trait SessionsExt: Sealed {
     ///
     /// # Errors
     ///
-    /// Same as [`shift_expiration`](Self::shift_expiration).
+    /// Same as [`shift_expiration`](Self::shift_expiration), and
+    /// [`ZeroExpiry`](sessions_core::ErrorKind::ZeroExpiry) if `idle` is below one millisecond.
     fn update_expiration<R: RequestHead, B>(
         &self,
         request: &R,

@@ -42,7 +42,8 @@ pub trait SessionsExt: sealed::Sealed {
     /// that fails, the client gets a 503.
     fn destroy(&self, request: &Request<'_>) -> Result<(), SessionError>;
 
-    /// Restarts the idle timeout of the manager's session of a request, and of its cookie.
+    /// Restarts the idle timeout of the manager's session of a request; see
+    /// [`Session::shift_expiration`].
     ///
     /// # Errors
     ///
