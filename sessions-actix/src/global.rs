@@ -73,7 +73,9 @@ pub async fn update_expiration<B>(
     Sessions::global().update_expiration(request, response, idle).await
 }
 
-/// Calls `listener` for every session that ends; see [`Sessions::on_destroy`].
+/// Calls `listener` for each session that the manager ends; see [`Sessions::on_destroy`].
+///
+/// It is called neither by [`destroy_all`] nor for sessions that other nodes end.
 pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
     Sessions::global().on_destroy(listener);
 }

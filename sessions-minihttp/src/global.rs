@@ -44,7 +44,9 @@ pub fn update_expiration(request: &Request<'_>, idle: Duration) -> Result<(), Se
     Sessions::global().update_expiration(request, idle)
 }
 
-/// Calls `listener` for every session that ends; see [`Sessions::on_destroy`].
+/// Calls `listener` for each session that the manager ends; see [`Sessions::on_destroy`].
+///
+/// It is called neither by [`destroy_all`] nor for sessions that other nodes end.
 pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
     Sessions::global().on_destroy(listener);
 }

@@ -66,7 +66,10 @@ pub enum Event {
         /// Why the token opened no session.
         reason: RejectReason,
     },
-    /// A request's writes were refused: its session had ended or was renewed meanwhile.
+    /// A request's writes were refused, or its [`reload`](crate::Session::reload) failed: its
+    /// session had ended or was renewed meanwhile.
+    ///
+    /// Later writes of the same request fail without another event.
     #[non_exhaustive]
     Interrupted {
         /// The session.
@@ -164,7 +167,7 @@ pub enum RejectReason {
     NewerFormat,
     /// The session is past its idle or absolute timeout.
     Expired,
-    /// The request carried too many tokens, so none was looked up.
+    /// The request carried too many tokens or too long cookies, so no token was looked up.
     TooMany,
     /// The request carried both a bearer token and our cookie, or two bearer tokens.
     TwoTransports,
@@ -176,19 +179,28 @@ pub enum RejectReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreCall {
-    /// [`Store::load`](crate::store::Store::load).
+    /// A call that reads: [`Store::load`](crate::store::Store::load),
+    /// [`of_principal`](crate::store::Store::of_principal),
+    /// [`count`](crate::store::Store::count) or [`scan`](crate::store::Store::scan).
     Load,
     /// [`Store::create`](crate::store::Store::create).
     Create,
     /// [`Store::commit`](crate::store::Store::commit).
     Commit,
-    /// A [`Store::commit`](crate::store::Store::commit) that only updates the time of last use. The
-    /// request continues if it fails.
+    /// A [`Store::commit`](crate::store::Store::commit) that only updates the time of last use.
+    ///
+    /// If it fails, a [`save`](crate::Session::save) reports that, but the response does not.
     Touch,
-    /// [`Store::destroy`](crate::store::Store::destroy).
+    /// A call that ends sessions: [`Store::destroy`](crate::store::Store::destroy),
+    /// [`destroy_of_principal`](crate::store::Store::destroy_of_principal) or
+    /// [`destroy_all`](crate::store::Store::destroy_all).
     Destroy,
-    /// The calls that keep the number of a principal's sessions within its limit. The login stands
-    /// if they fail.
+    /// A call after a login that keeps the number of the principal's sessions within its limit:
+    /// [`Store::count_of_principal`](crate::store::Store::count_of_principal),
+    /// [`of_principal`](crate::store::Store::of_principal) or
+    /// [`destroy`](crate::store::Store::destroy).
+    ///
+    /// The login stands if it fails, unless the login was refused before.
     Limit,
     /// [`Store::sweep`](crate::store::Store::sweep).
     Sweep,

@@ -66,7 +66,8 @@ impl Sessions {
     /// Calls `listener` for every event from now on.
     ///
     /// It is called without holding a lock, after the store operation, so it may use the manager.
-    /// Its panics are caught. It runs on the request's thread, so it should return quickly.
+    /// Its panics are caught. It should return quickly: it runs on the thread of the request that
+    /// causes the event, or for expired sessions on the thread that sweeps them.
     ///
     /// A listener lives as long as the manager. If it captured a clone of the manager, neither
     /// would ever be dropped, nor would the store or its sweeping thread. It can reach the manager
