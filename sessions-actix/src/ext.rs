@@ -43,7 +43,7 @@ pub trait SessionsExt: sealed::Sealed {
     ///
     /// All calls for one request share its session, also without a middleware: actix-web lets them
     /// keep it with the request. In the adapters for axum and hyper each call then begins anew.
-    /// The first call then writes to the request's
+    /// Without a middleware, the first call writes to the request's
     /// [extensions](actix_web::HttpMessage::extensions), and panics while they are borrowed.
     ///
     /// # Errors
@@ -51,7 +51,8 @@ pub trait SessionsExt: sealed::Sealed {
     /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
     /// be reached. The visitor must then not be treated as signed out. Returns
     /// [`CrossOrigin`](sessions_core::ErrorKind::CrossOrigin) if another site made the browser send
-    /// the request.
+    /// the request, and [`TwoTransports`](sessions_core::ErrorKind::TwoTransports) if it has a
+    /// bearer token beside our cookie, or two bearer tokens.
     fn start(&self, request: &HttpRequest) -> impl Future<Output = Result<Session, SessionError>>;
 
     /// Saves the request's changes and writes the session's headers to the response.

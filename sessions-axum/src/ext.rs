@@ -27,16 +27,18 @@ pub trait SessionsExt: sealed::Sealed {
     /// An empty session is stored if something is written to it and it is finished.
     ///
     /// Without a middleware around the caller, each call begins an exchange of its own, since it
-    /// cannot keep one with a shared request. Start a session once per request, and never outside a
-    /// middleware of the same manager: two new sessions would each set a cookie, and the browser
-    /// would keep only the last. In the adapters for actix-web and may_minihttp all calls share one
-    /// session.
+    /// cannot keep one with a shared request. So call this once per request: two new sessions would
+    /// each set a cookie, and the browser would keep only the last. If a middleware of the same
+    /// manager wraps an inner service, do not also call `start` outside that middleware. In the
+    /// adapters for actix-web and may_minihttp all calls share one session.
     ///
     /// # Errors
     ///
     /// Fails with [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store
-    /// cannot be reached, and with [`CrossOrigin`](sessions_core::ErrorKind::CrossOrigin) if
-    /// another site made the browser send the request.
+    /// cannot be reached, with [`CrossOrigin`](sessions_core::ErrorKind::CrossOrigin) if another
+    /// site made the browser send the request, and with
+    /// [`TwoTransports`](sessions_core::ErrorKind::TwoTransports) if it has a bearer token beside
+    /// our cookie, or two bearer tokens.
     fn start<R: RequestHead>(&self, request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send;
 
     /// Saves the request's changes and writes the session's headers to the response.

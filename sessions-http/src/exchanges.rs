@@ -49,8 +49,8 @@ fn make_room(extensions: &mut Extensions) {
 ///
 /// # Errors
 ///
-/// Fails with [`NoMiddleware`](sessions_core::ErrorKind::NoMiddleware) if there is no middleware,
-/// or if the session cannot be loaded.
+/// Fails with [`NoMiddleware`](sessions_core::ErrorKind::NoMiddleware) if there is no middleware.
+/// Otherwise the same as [`SessionsExt::start`](crate::SessionsExt::start).
 pub fn session<R: RequestHead>(
     request: &R,
 ) -> impl Future<Output = Result<Session, SessionError>> + Send + Unpin + use<R> {

@@ -43,8 +43,10 @@ impl<'r> Request<'r> {
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
-    /// be reached, and [`CrossOrigin`](sessions_core::ErrorKind::CrossOrigin) if another site made
-    /// the browser send the request. A service that returns it with `?` responds with 503 or 403.
+    /// be reached, [`CrossOrigin`](sessions_core::ErrorKind::CrossOrigin) if another site made the
+    /// browser send the request, and [`TwoTransports`](sessions_core::ErrorKind::TwoTransports) if
+    /// it has a bearer token beside our cookie, or two bearer tokens. A service that returns it
+    /// with `?` responds with 503, 403 or 400.
     pub fn session(&self) -> Result<Session, SessionError> {
         self.session_of(self.sessions())
     }
