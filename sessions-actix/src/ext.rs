@@ -62,8 +62,9 @@ pub trait SessionsExt: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// Returns why the changes were not saved, or may not have been. The response must then not be
-    /// sent; return the error instead.
+    /// Returns the errors of [`Session::save`](sessions_core::Session::save) if the changes were
+    /// not saved, or may not have been. The response must then not be sent; return the error
+    /// instead.
     fn finish<B>(
         &self,
         session: &sessions_core::Session,
@@ -74,8 +75,9 @@ pub trait SessionsExt: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store fails:
-    /// the session may then still be live. Return the error instead of the response.
+    /// Returns the errors of [`start`](Self::start), and those of [`finish`](Self::finish) in the
+    /// cases that [`Session::destroy`](sessions_core::Session::destroy) lists: the session may then
+    /// still be live, and its cookie stays. Return the error instead of the response.
     fn destroy<B>(
         &self,
         request: &HttpRequest,

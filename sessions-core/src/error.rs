@@ -49,7 +49,8 @@ pub enum ErrorKind {
     /// The session's record has a format that only a newer build can read. The record is left
     /// unchanged, and the session stays valid for that build.
     NewerFormat,
-    /// The request has too many session cookies to determine its session.
+    /// The request has too many session cookies, or too many bytes of cookies, to determine its
+    /// session.
     TooManyTokens,
     /// Another site made the browser send the request; see
     /// [`CrossOrigin`](crate::CrossOrigin).

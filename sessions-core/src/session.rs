@@ -213,6 +213,17 @@ impl Session {
     /// as a farewell flash, starts a new session. Only a request with a bearer token cannot start
     /// one: its flashes are dropped, and a login or an entry makes the response fail.
     ///
+    /// If a session may still be live, the response fails and leaves the cookie alone:
+    ///
+    /// - with [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store fails, or
+    ///   failed when the session was loaded
+    /// - with [`TooManyTokens`](crate::ErrorKind::TooManyTokens) or
+    ///   [`NewerFormat`](crate::ErrorKind::NewerFormat) if the request's tokens could not be
+    ///   checked
+    /// - with [`Gone`](crate::ErrorKind::Gone) if a renewal has just replaced the request's token,
+    ///   if the request had already found that another one renewed or ended the session, or if a
+    ///   bearer token opens no session
+    ///
     /// Within an adapter's middleware the destroy takes effect however the request ends: with a
     /// 5xx, a panic, a timeout or a client that disconnects. A handler without a middleware must
     /// finish the exchange itself; if it is dropped before that, the session is not ended.

@@ -51,8 +51,8 @@ pub trait SessionsExt: Sealed {
     ///
     /// # Errors
     ///
-    /// Fails if the changes were not saved, or may not have been. The response must then not be
-    /// sent; send the error instead.
+    /// Fails like [`Session::save`](sessions_core::Session::save) if the changes were not saved, or
+    /// may not have been. The response must then not be sent; send the error instead.
     fn finish<B>(
         &self,
         session: &Session,
@@ -63,8 +63,9 @@ pub trait SessionsExt: Sealed {
     ///
     /// # Errors
     ///
-    /// Fails with [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store
-    /// fails: the session may then still be live.
+    /// Fails like [`start`](Self::start), and like [`finish`](Self::finish) in the cases that
+    /// [`Session::destroy`](sessions_core::Session::destroy) lists: the session may then still be
+    /// live, and its cookie stays.
     fn destroy<R: RequestHead, B>(
         &self,
         request: &R,

@@ -39,7 +39,8 @@ pub trait SessionsExt: sealed::Sealed {
     /// # Errors
     ///
     /// Same as [`Request::session`]. The store ends the session when the request is finished; if
-    /// that fails, the client gets a 503.
+    /// that fails, or cannot be done for another reason that [`Session::destroy`] lists, the client
+    /// gets the bare status of the error and keeps its cookie.
     fn destroy(&self, request: &Request<'_>) -> Result<(), SessionError>;
 
     /// Restarts the idle timeout of the manager's session of a request; see
