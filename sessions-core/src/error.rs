@@ -66,7 +66,7 @@ pub enum ErrorKind {
     Gone,
     /// A value that the request relied on has changed or is immutable. Nothing was written.
     Conflict,
-    /// The entry is immutable: only `set_immutable` replaces it.
+    /// The entry is immutable: only `set_immutable` replaces it, though it can be removed.
     Immutable,
     /// The entry is not an integer, or the sum is outside the range of `i64`.
     NotANumber,

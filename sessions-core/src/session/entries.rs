@@ -91,6 +91,9 @@ impl Session {
 
     /// Sets an immutable entry: only another `set_immutable` can replace it.
     ///
+    /// [`set`](Self::set), [`increment`](Self::increment) and [`update`](Self::update) refuse to.
+    /// [`remove`](Self::remove), [`take`](Self::take) and [`clear`](Self::clear) still remove it.
+    ///
     /// # Errors
     ///
     /// Same as [`set`](Self::set), except `Immutable`.
@@ -105,7 +108,7 @@ impl Session {
         })
     }
 
-    /// Removes an entry and returns whether it existed.
+    /// Removes an entry, even an immutable one, and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove(&self, key: &str) -> bool {
         self.shared.lock().view.remove(Verb::Remove, key)

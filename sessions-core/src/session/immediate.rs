@@ -18,15 +18,18 @@ const ATTEMPTS: u32 = 64;
 impl Session {
     /// Removes an entry from the store at once and returns its value.
     ///
-    /// Of all racing requests exactly one gets the value: use it for a one-time code, say. An entry
-    /// that this request has set but not saved is taken from the request's own writes.
+    /// Of all racing requests exactly one gets the value: use it for a one-time code, say. An
+    /// immutable entry is removed too.
+    ///
+    /// What this request has not saved is treated as by [`update`](Self::update): an increment of
+    /// the entry is saved first, after a login or renewal all writes are, and an entry that this
+    /// request has set is taken from its own writes.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), [`Gone`](ErrorKind::Gone) if the
-    /// session ended meanwhile, [`Conflict`](ErrorKind::Conflict) if other requests changed the
-    /// entry 64 times in a row, and [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is
-    /// removed in that case too.
+    /// Same as [`save`](Self::save); also [`Conflict`](ErrorKind::Conflict) if other requests
+    /// changed the entry 64 times in a row, and [`Decode`](ErrorKind::Decode) if the entry is not a
+    /// `T`; it is removed in that case too.
     ///
     /// # Example
     ///
