@@ -53,8 +53,9 @@ impl Opened {
 
     /// Marks the value as stale: sealed with an older key.
     ///
-    /// The session's next commit seals the token again and resends the cookie, so that sessions in
-    /// use outlive the older key.
+    /// The request then writes the session's time of last use, and its response sends the cookie
+    /// sealed again, so that sessions in use outlive the older key. A bearer token is not sent
+    /// again.
     #[must_use]
     pub fn stale(mut self) -> Self {
         self.is_stale = true;

@@ -129,13 +129,21 @@ impl SessionsBuilder {
     /// Sets the idle timeout, `None` for none. The default is 30 minutes (OWASP).
     ///
     /// Users who are away for longer sign in again, unless the login is
-    /// [remembered](crate::Login::remember).
+    /// [remembered](crate::Login::remember). Sessions that are already stored keep the timeout that
+    /// they have until their next login.
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.idle(idle);
         self
     }
 
     /// Sets the absolute timeout, `None` for none. The default is 12 hours (NIST SP 800-63B).
+    ///
+    /// It counts from the login, or from the first write to a session in which nobody has signed
+    /// in, and use does not extend it. So a stolen token works no longer than that. The cost is
+    /// that users sign in again in the middle of their work, and that a visitor's cart is lost
+    /// after 12 hours.
+    ///
+    /// Sessions that are already stored keep the deadline that they have until their next login.
     pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.absolute(absolute);
         self
@@ -150,7 +158,7 @@ impl SessionsBuilder {
     /// in: the same principal then gets a session with a copy of the entries, a different principal
     /// an empty session. Afterwards the old token is unknown, like any other. After several
     /// renewals within an hour, the last three replaced tokens count as superseded; otherwise only
-    /// the last one.
+    /// the last one. With `Duration::ZERO`, a replaced token is unknown at once.
     pub const fn renewal_grace(mut self, grace: Duration) -> Self {
         self.config.renewal_grace = grace;
         self
@@ -162,7 +170,7 @@ impl SessionsBuilder {
     /// The old token works until the new one is first used, so neither concurrent requests nor a
     /// lost response sign anybody out. A new token that was not used within a minute is replaced.
     /// The cost is two more commits per interval. A login and [`renew`](crate::Session::renew)
-    /// still replace the token at once.
+    /// still replace the token at once. A [bearer](Self::bearer) token is not rotated.
     ///
     /// A stream or socket keeps its session if it saves or [reloads](crate::Session::reload) once
     /// per interval.
@@ -213,7 +221,8 @@ impl SessionsBuilder {
     ///
     /// Reads in between cost no write, and the idle timeout is accurate to this interval: a session
     /// that is read every second costs one write in sixty requests. A session whose idle timeout is
-    /// below 20 intervals is touched more often: once per twentieth of its idle timeout.
+    /// below 20 intervals is touched more often: once per twentieth of its idle timeout. With
+    /// `Duration::ZERO`, each request that uses its session writes.
     pub const fn touch_every(mut self, interval: Duration) -> Self {
         self.config.touch_every_millis = whole_millis(interval);
         self
@@ -295,8 +304,9 @@ impl SessionsBuilder {
     ///
     /// A browser that requests a members' page is redirected here, with the requested path as
     /// `next`. After a posted form, `next` is the path of the page that contains the form. Check
-    /// that with [`local_path`](crate::local_path) when it comes back. Without a login page, and
-    /// for other requests such as `fetch`, the response is a bare 401.
+    /// that with [`local_path`](crate::local_path) when it comes back. A request of htmx gets a 401
+    /// with `HX-Redirect`. Without a login page, and for other requests such as `fetch`, the
+    /// response is a bare 401.
     pub fn login_page(mut self, path: impl Into<String>) -> Self {
         self.config.pages.login = Some(path.into());
         self
@@ -315,9 +325,10 @@ impl SessionsBuilder {
     /// A forged cookie is then rejected without a lookup.
     ///
     /// Turning signing on or off signs everybody out: cookies of the other kind are rejected. To
-    /// rotate a key, put the new one first. Tokens signed with the old key are re-signed at the
-    /// session's next commit, within a minute while the session is in use. Remove the old key when
-    /// all sessions have been used since or have expired.
+    /// rotate a key, put the new one first. A cookie signed with the old key is signed again by the
+    /// next request that uses its session. Remove the old key when all sessions have been used
+    /// since or have expired. A [bearer](Self::bearer) token is not sent again;
+    /// [`bearer_token`](crate::Session::bearer_token) returns it signed with the new key.
     #[cfg(feature = "seal")]
     pub fn signed(self, keys: impl IntoIterator<Item = SealKey>) -> Self {
         self.keyed(SealMode::Signed, keys.into_iter().collect())
@@ -391,9 +402,10 @@ impl SessionsBuilder {
     ///
     /// # Errors
     ///
-    /// Returns the first invalid option: a zero timeout or interval, limits that a record cannot
-    /// hold, a weak key, an origin that no browser sends, a page of another site, or a cookie that
-    /// browsers would reject.
+    /// Returns the first invalid option: an idle or absolute timeout below a millisecond, such an
+    /// interval of sweeps or rotations, no session per principal, limits that a record cannot hold,
+    /// an origin that no browser sends, a login or confirm page that is not a path of this site, a
+    /// cookie that browsers would reject, or a seal without a key.
     pub fn build(mut self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));

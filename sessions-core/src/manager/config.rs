@@ -18,7 +18,8 @@ pub enum OutagePolicy {
     /// Routes that do not ask for a session are not affected.
     #[default]
     Refuse,
-    /// The request sees an empty session, and fails with 503 only if it writes to it.
+    /// The request sees an empty session, and fails with 503 only if it writes to it or destroys
+    /// it.
     ///
     /// Its cookie and record are kept.
     Anonymous,
