@@ -18,6 +18,10 @@ impl Exchange {
     /// a cookie that opens a live session, the session is empty; it is stored once something is
     /// written to it.
     ///
+    /// This sees only cookies: it refuses no request of [another site](crate::CrossOrigin) and
+    /// reads no [bearer token](crate::SessionsBuilder::bearer). For a request from the network use
+    /// [`session_from`](Self::session_from), which does both.
+    ///
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be
@@ -30,6 +34,8 @@ impl Exchange {
 
     /// Loads the session of a request from all its headers; [`session`](Self::session) needs only
     /// cookies.
+    ///
+    /// A second call returns the loaded session.
     ///
     /// Browsers silently drop a `Secure` cookie over plain HTTP. A warning is logged, at most once
     /// a minute, if a response sets one although the request had no cookie of ours and came over
