@@ -234,8 +234,8 @@ impl Listeners {
 /// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_core";
 
-/// Logs an event. What a client can cause is never logged above `DEBUG`, so that clients cannot
-/// flood the log.
+/// Logs an event. Above `DEBUG` are only failing stores, damaged or newer records and entries of
+/// another type, so that clients cannot flood the log.
 fn log(event: &Event) {
     match event {
         Event::Created { id } => tracing::debug!(target: TARGET, %id, "session created"),
