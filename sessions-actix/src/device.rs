@@ -14,6 +14,8 @@ use crate::request::Head;
 /// client, this reads the header only as far as its writers are trusted.
 ///
 /// ```
+/// use std::net::IpAddr;
+/// use actix_web::test::TestRequest;
 /// use actix_web::{HttpRequest, web};
 /// use sessions_actix::{Session, SessionError, TrustedProxies, device};
 ///
@@ -27,6 +29,10 @@ use crate::request::Head;
 ///     Ok("welcome")
 /// }
 /// # let _ = actix_web::App::new().route("/", web::post().to(login));
+///
+/// let request = TestRequest::default().peer_addr(([198, 51, 100, 7], 4711).into()).to_http_request();
+/// let device = device(&request, &TrustedProxies::default());
+/// assert_eq!(device.address(), Some(IpAddr::from([198, 51, 100, 7])));
 /// ```
 #[must_use]
 pub fn device(request: &HttpRequest, proxies: &TrustedProxies) -> Device {

@@ -20,13 +20,23 @@ use crate::headers::{session_cookies, write, write_redirect};
 /// denial also has the address of the login page. The error and its sources are logged once.
 ///
 /// ```
-/// use actix_web::HttpResponse;
+/// use actix_web::{App, HttpResponse, web};
 /// use sessions_actix::{Session, SessionError};
 ///
 /// async fn visits(session: Session) -> Result<HttpResponse, SessionError> {
 ///     let visits = session.increment("visits", 1)?;
 ///     Ok(HttpResponse::Ok().body(visits.to_string()))
 /// }
+///
+/// # use actix_web::test::{TestRequest, call_service, init_service};
+/// # #[actix_web::main]
+/// # async fn main() {
+/// // Somebody has forgotten the middleware. The client learns only the status.
+/// let app = init_service(App::new().route("/", web::get().to(visits))).await;
+/// let response = call_service(&app, TestRequest::default().to_request()).await;
+/// assert_eq!(response.status(), 500);
+/// assert_eq!(response.headers().get("cache-control").unwrap(), "no-store");
+/// # }
 /// ```
 ///
 /// In a handler that returns another error type, convert explicitly: `session.increment("visits",

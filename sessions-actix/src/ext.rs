@@ -23,19 +23,7 @@ use crate::{exchanges, headers};
 /// dropped before it finishes changes nothing; even a
 /// [`destroy`](crate::sessions_core::Session::destroy) has no effect then.
 ///
-/// ```
-/// use actix_web::{HttpRequest, HttpResponse, web};
-/// use sessions_actix::{SessionError, Sessions, SessionsExt};
-///
-/// async fn visits(sessions: web::Data<Sessions>, request: HttpRequest) -> Result<HttpResponse, SessionError> {
-///     let session = sessions.start(&request).await?;
-///     let visits = session.increment("visits", 1)?;
-///
-///     let mut response = HttpResponse::Ok().body(visits.to_string());
-///     sessions.finish(&session, &mut response).await?;
-///     Ok(response)
-/// }
-/// ```
+/// The [crate's documentation](crate#without-the-middleware) has an example.
 pub trait SessionsExt: sealed::Sealed {
     /// Loads the session that the request's cookie opens, or returns an empty one.
     ///

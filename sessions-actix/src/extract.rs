@@ -27,13 +27,7 @@ use crate::exchanges::load;
 /// **Do not take an `Option<Session>`.** actix-web turns every extractor error into `None` there,
 /// so everybody would seem to be signed out while the store is down. No extractor can change that.
 ///
-/// ```
-/// use sessions_actix::{Session, SessionError};
-///
-/// async fn whoami(session: Session) -> Result<String, SessionError> {
-///     Ok(session.get::<String>("name")?.unwrap_or_else(|| "nobody".to_owned()))
-/// }
-/// ```
+/// The [crate's documentation](crate) has an example.
 #[derive(Clone, Debug)]
 pub struct Session(sessions_core::Session);
 
@@ -71,12 +65,21 @@ impl FromRequest for Session {
 /// Unlike an `Option<Session>`, it fails like [`Session`] if the store cannot be reached.
 ///
 /// ```
+/// use actix_web::{App, web};
 /// use sessions_actix::OptionalSession;
 ///
 /// async fn greet(OptionalSession(session): OptionalSession) -> String {
 ///     let name = session.and_then(|session| session.principal());
 ///     format!("hello, {}", name.unwrap_or_else(|| "stranger".to_owned()))
 /// }
+///
+/// # use actix_web::test::{TestRequest, call_and_read_body, init_service};
+/// # #[actix_web::main]
+/// # async fn main() {
+/// // Without the middleware:
+/// let app = init_service(App::new().route("/", web::get().to(greet))).await;
+/// assert_eq!(call_and_read_body(&app, TestRequest::default().to_request()).await, "hello, stranger");
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]

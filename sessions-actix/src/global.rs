@@ -18,7 +18,7 @@ use crate::extract::Session;
 /// # Example
 ///
 /// ```
-/// use actix_web::{HttpRequest, HttpResponse};
+/// use actix_web::{App, HttpRequest, HttpResponse, web};
 /// use sessions_actix::SessionError;
 ///
 /// async fn sign_in(request: HttpRequest) -> Result<HttpResponse, SessionError> {
@@ -28,6 +28,14 @@ use crate::extract::Session;
 ///     sessions_actix::global::finish(&session, &mut response).await?;
 ///     Ok(response)
 /// }
+///
+/// # use actix_web::test::{TestRequest, call_service, init_service};
+/// # #[actix_web::main]
+/// # async fn main() {
+/// let app = init_service(App::new().route("/in", web::post().to(sign_in))).await;
+/// let response = call_service(&app, TestRequest::post().uri("/in").to_request()).await;
+/// assert!(response.headers().contains_key("set-cookie"));
+/// # }
 /// ```
 pub async fn start(request: &HttpRequest) -> Result<Session, SessionError> {
     Sessions::global().start(request).await

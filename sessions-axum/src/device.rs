@@ -17,8 +17,9 @@ use sessions_http::RequestHead;
 /// in another way, such as by the PROXY protocol, use [`device_of_peer`](crate::device_of_peer).
 ///
 /// ```
-/// use axum::extract::State;
-/// use axum::http::request::Parts;
+/// use std::net::{IpAddr, SocketAddr};
+/// use axum::extract::{ConnectInfo, State};
+/// use axum::http::{Request, request::Parts};
 /// use sessions_axum::{Session, SessionError, TrustedProxies, device};
 ///
 /// async fn login(session: Session, State(proxies): State<TrustedProxies>, parts: Parts) -> Result<(), SessionError> {
@@ -26,6 +27,11 @@ use sessions_http::RequestHead;
 ///     Ok(session.set("device", &device(&parts, &proxies))?)
 /// }
 /// # let _: axum::Router<TrustedProxies> = axum::Router::new().route("/", axum::routing::post(login));
+///
+/// let mut request = Request::new(());
+/// request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([198, 51, 100, 7], 4711))));
+/// let device = device(&request, &TrustedProxies::default());
+/// assert_eq!(device.address(), Some(IpAddr::from([198, 51, 100, 7])));
 /// ```
 #[must_use]
 pub fn device<R: RequestHead>(request: &R, proxies: &TrustedProxies) -> Device {

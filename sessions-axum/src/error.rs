@@ -15,13 +15,26 @@ use sessions_core::{Error, ErrorKind};
 /// its sources are logged, at level `ERROR` for a server fault and `DEBUG` otherwise.
 ///
 /// ```
-/// use axum::response::IntoResponse;
+/// use axum::{Router, routing::get};
 /// use sessions_axum::{Session, SessionError};
 ///
 /// async fn rename(session: Session) -> Result<&'static str, SessionError> {
 ///     session.set("name", "iris")?;
 ///     Ok("renamed")
 /// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use axum::body::Body;
+/// # use axum::http::Request;
+/// # use tower::ServiceExt;
+/// // Somebody has forgotten the layer. The client learns only the status.
+/// let app: Router = Router::new().route("/", get(rename));
+/// let response = app.oneshot(Request::new(Body::empty())).await?;
+/// assert_eq!(response.status(), 500);
+/// assert_eq!(response.headers()["cache-control"], "no-store");
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct SessionError(sessions_http::SessionError);

@@ -11,7 +11,7 @@ use crate::service::{BoxError, SessionService};
 /// Everybody else gets the response that [`Request::signed_in`] describes.
 ///
 /// ```
-/// use sessions_minihttp::{BoxError, Request, Response, SessionService, SignedInService};
+/// use sessions_minihttp::{BoxError, Request, Response, SessionService, Sessions, SignedInService, WithSessions};
 ///
 /// fn login(_: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
 ///     response.body("who are you?");
@@ -29,6 +29,21 @@ use crate::service::{BoxError, SessionService};
 ///         _ => SignedInService::new(account).call(request, response),
 ///     }
 /// }
+///
+/// let sessions = Sessions::builder().login_page("/login").build()?;
+/// let (address, server) = WithSessions::new(sessions, site).start_with_address("127.0.0.1:0")?;
+/// # use std::io::{Read, Write};
+/// # let mut stream = std::net::TcpStream::connect(address)?;
+/// # let headers = "Host: shop\r\nAccept: text/html\r\nConnection: close";
+/// # write!(stream, "GET /orders HTTP/1.1\r\n{headers}\r\n\r\n")?;
+/// # let mut answer = String::new();
+/// # stream.read_to_string(&mut answer)?;
+///
+/// // A browser that asks for the page of a member:
+/// assert!(answer.starts_with("HTTP/1.1 303 "));
+/// assert!(answer.contains("\r\nLocation: /login?next=/orders\r\n"));
+/// # drop(server);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SignedInService<S> {

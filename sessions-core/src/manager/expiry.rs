@@ -14,9 +14,12 @@ use crate::record::{Lifetime, Record};
 /// use std::time::Duration;
 /// use sessions_core::{Expiry, Sessions};
 ///
+/// # pollster::block_on(async {
 /// let remembered = Expiry::default().idle(Duration::from_secs(14 * 86_400)).absolute(None).persistent_cookie(true);
 /// let sessions = Sessions::builder().expiry(remembered).build()?;
-/// # Ok::<(), sessions_core::ConfigError>(())
+/// assert!(sessions.issue("ann").await?.set_cookie().ends_with("; Max-Age=1209600"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

@@ -22,11 +22,19 @@ use crate::store::{Cursor, Store};
 /// Cloning is cheap; clones share one manager.
 ///
 /// ```
-/// use sessions_core::Sessions;
+/// use std::sync::mpsc;
+/// use sessions_core::{DestroyReason, Sessions};
 ///
+/// # pollster::block_on(async {
 /// let sessions = Sessions::builder().build()?;
-/// sessions.on_destroy(|id, reason| println!("session {id} ended: {reason:?}"));
-/// # Ok::<(), sessions_core::ConfigError>(())
+/// let (sender, ended) = mpsc::channel();
+/// sessions.on_destroy(move |id, reason| drop(sender.send((id, reason))));
+///
+/// let issued = sessions.issue("ann").await?;
+/// assert_eq!(sessions.destroy_principal("ann").await?, 1);
+/// assert_eq!(ended.try_recv()?, (issued.id(), DestroyReason::Revoked));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct Sessions {
@@ -84,6 +92,7 @@ impl Sessions {
     ///         println!("{}: {event:?}", sessions.cookie_name());
     ///     }
     /// });
+    /// assert_eq!(Arc::strong_count(&sessions), 1, "the listener does not keep the manager");
     /// # Ok::<(), sessions_core::ConfigError>(())
     /// ```
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {

@@ -35,8 +35,12 @@ use crate::record::scratch::Scratch;
 ///     }
 /// }
 ///
-/// let sessions = Sessions::builder().codec(Pretty).build()?;
-/// # Ok::<(), sessions_core::ConfigError>(())
+/// # pollster::block_on(async {
+/// let session = Sessions::builder().codec(Pretty).build()?.open().session([]).await?;
+/// session.set("size", &[38, 40])?;
+/// assert_eq!(session.get::<[u8; 2]>("size")?, Some([38, 40]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
 /// ```
 pub trait Codec: fmt::Debug + Send + Sync + 'static {
     /// Encodes a value.

@@ -14,6 +14,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// let key = SealKey::new(b"32 random bytes from your secrets")?;
 /// let older = SealKey::new(b"the key that was first until today")?;
 /// let sessions = Sessions::builder().encrypted([key, older]).build()?;
+/// assert!(SealKey::new(&[7; 32]).is_err(), "not random");
 /// # Ok::<(), sessions_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
