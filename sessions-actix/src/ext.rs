@@ -19,8 +19,9 @@ use crate::{exchanges, headers};
 /// the middleware's session, and the middleware skips what they have finished. A request has one
 /// session, however often it is started.
 ///
-/// A store write that has begun is completed even if the handler is dropped. A handler that is
-/// dropped before it finishes changes nothing; even a
+/// A store write that `finish` has begun is completed even if the handler is dropped. Without a
+/// middleware, a handler that is dropped before it finishes changes only what it
+/// [saved](crate::sessions_core::Session::save); even a
 /// [`destroy`](crate::sessions_core::Session::destroy) has no effect then.
 ///
 /// The [crate's documentation](crate#without-the-middleware) has an example.

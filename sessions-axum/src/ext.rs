@@ -15,9 +15,10 @@ use crate::extract::Session;
 /// once, when the response is complete but not sent yet. If it fails, that response must not be
 /// sent: it would claim success for data that was not saved.
 ///
-/// A store write that has begun is completed even if the handler is dropped. A handler that is
-/// dropped before it finishes changes nothing; even a [`destroy`](sessions_core::Session::destroy)
-/// has no effect then.
+/// A store write that `finish` has begun is completed even if the handler is dropped. Without a
+/// layer, a handler that is dropped before it finishes changes only what it
+/// [saved](sessions_core::Session::save); even a [`destroy`](sessions_core::Session::destroy) has
+/// no effect then.
 ///
 /// Within a [`SessionLayer`](crate::SessionLayer) of the same manager, these calls use the layer's
 /// session. Once it is finished explicitly, the layer has nothing left to do.

@@ -96,9 +96,9 @@ impl SignedIn {
     /// # Errors
     ///
     /// Returns [`ConfirmationRequired`](ErrorKind::ConfirmationRequired). Its response sends a
-    /// browser that asks for a page to the
-    /// [`confirm_page`](crate::sessions_core::SessionsBuilder::confirm_page), and is a 401
-    /// otherwise.
+    /// browser that asks for a page, or posts a form, to the
+    /// [`confirm_page`](crate::sessions_core::SessionsBuilder::confirm_page) with 303, htmx by
+    /// `HX-Redirect`, and is a bare 401 otherwise.
     pub fn within(&self, time: Duration) -> Result<(), SessionError> {
         Ok(self.user.within(time)?)
     }

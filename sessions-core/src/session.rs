@@ -405,9 +405,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and
-    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be reached: the
-    /// session may then still be live.
+    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in. Otherwise the
+    /// same as [`destroy_session_of`](crate::Sessions::destroy_session_of).
     pub async fn destroy_device(&self, id: SessionId) -> Result<bool, Error> {
         let principal = self.principal().ok_or_else(|| Error::new(ErrorKind::NotSignedIn))?;
         if self.id() == Some(id) {

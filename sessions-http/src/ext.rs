@@ -19,8 +19,9 @@ use crate::sealed_traits::Sealed;
 /// once, when the response is complete but not sent yet. If it fails, that response must not be
 /// sent: it would claim success for data that was not saved.
 ///
-/// A store write that has begun is completed even if the handler is dropped. A handler that is
-/// dropped before it finishes changes nothing; even a [`Session::destroy`] has no effect then.
+/// A store write that `finish` has begun is completed even if the handler is dropped. Without a
+/// middleware, a handler that is dropped before it finishes changes only what it
+/// [saved](Session::save); even a [`Session::destroy`] has no effect then.
 ///
 /// Within a middleware of the same manager, these calls use the middleware's session. Once it is
 /// finished explicitly, the middleware has nothing left to do.

@@ -16,8 +16,9 @@ use crate::request::{Head, RequestHead, load};
 ///
 /// Fails with [`NotSignedIn`](sessions_core::ErrorKind::NotSignedIn) if nobody is signed in.
 /// Its response sends a browser that asks for a page, or posts a form, to the
-/// [`login_page`](sessions_core::SessionsBuilder::login_page), and is a bare 401 otherwise. Fails
-/// like [`session`](crate::session) if it is not known who is signed in.
+/// [`login_page`](sessions_core::SessionsBuilder::login_page) with 303, htmx by `HX-Redirect`, and
+/// is a bare 401 otherwise. Fails like [`session`](crate::session) if it is not known who is signed
+/// in.
 pub fn signed_in<R: RequestHead>(
     request: &R,
 ) -> impl Future<Output = Result<SignedIn, SessionError>> + Send + Unpin + use<R> {

@@ -35,10 +35,11 @@ pub trait SessionService {
     ///
     /// An error becomes a bare response: with its own status if it is a
     /// [`SessionError`](crate::SessionError) or has one among its [sources](Error::source), else
-    /// 500. Its text is logged and never sent to the client. A 5xx drops the request's session
-    /// writes but keeps a destroy and a renewal. A panic counts as a 500. An error from reading the
-    /// [`Body`](crate::Body), itself or among the sources, has the status that is right for it:
-    /// 400, 408 or 431. It drops the writes like a 5xx.
+    /// 500. Its text is logged and never sent to the client. A 5xx, 408 or 413 drops the request's
+    /// session writes but keeps a destroy and a renewal; after another status, such as 401 or 409,
+    /// they are saved. A panic counts as a 500. An error from reading the [`Body`](crate::Body),
+    /// itself or among the sources, has the status that is right for it: 400, 408 or 431. It drops
+    /// the writes like a 5xx.
     fn call(&mut self, request: Request<'_>, response: &mut Response) -> Result<(), BoxError>;
 }
 

@@ -158,8 +158,9 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store fails: the
-    /// session may then still be live.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store fails, and
+    /// [`NewerFormat`](crate::ErrorKind::NewerFormat) if only a newer build can read the record.
+    /// The session may then still be live.
     pub async fn destroy_session_of(&self, principal: &str, id: SessionId) -> Result<bool, Error> {
         match self.find_record(id).await? {
             Some(record) if record.principal() == Some(principal) => self.destroy_by_id(id).await,
@@ -172,7 +173,8 @@ impl Sessions {
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be
-    /// reached, and an error of its kind if the record cannot be read.
+    /// reached or the record is damaged, and [`NewerFormat`](crate::ErrorKind::NewerFormat) if only
+    /// a newer build can read the record.
     pub async fn find(&self, id: SessionId) -> Result<Option<SessionInfo>, Error> {
         let record = self.find_record(id).await?;
         Ok(record.map(|record| self.info(record)))

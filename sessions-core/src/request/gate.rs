@@ -17,6 +17,9 @@ use crate::error::{ConfigError, ConfigErrorKind, Error, ErrorKind, Redirect};
 /// | a form that the browser posts, by the same signs | 303 to the page, with the path of the page with the form as `next`: `Referer`, if it has our `Host` |
 /// | htmx: `HX-Request: true` | 401 with `HX-Redirect` |
 /// | everything else: `fetch`, images, API clients | 401 |
+///
+/// Without a page to send visitors to, and if the browser asks for that page itself, the answer is
+/// a 401.
 #[derive(Clone, Debug)]
 pub struct Gate {
     answer: Answer,

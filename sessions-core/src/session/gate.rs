@@ -84,8 +84,9 @@ impl SignedIn {
     /// # Errors
     ///
     /// Returns [`ConfirmationRequired`](crate::ErrorKind::ConfirmationRequired). Its response sends
-    /// a browser that asks for a page to the
-    /// [`confirm_page`](crate::SessionsBuilder::confirm_page), and is a 401 otherwise.
+    /// a browser that asks for a page, or posts a form, to the
+    /// [`confirm_page`](crate::SessionsBuilder::confirm_page) with 303, htmx by `HX-Redirect`, and
+    /// is a bare 401 otherwise.
     pub fn within(&self, time: Duration) -> Result<(), Error> {
         if self.session.signed_in_within(time) {
             return Ok(());

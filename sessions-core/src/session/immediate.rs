@@ -160,8 +160,11 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), and [`Gone`](ErrorKind::Gone) if
-    /// another request ended or renewed the session; the handle is then empty.
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store fails,
+    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer build can still read the record, and
+    /// [`Gone`](ErrorKind::Gone) if another request ended or renewed the session; the handle is
+    /// then empty. If a [`save`](Self::save) was dropped before and its writes were refused,
+    /// returns the error of that save.
     ///
     /// # Example
     ///
