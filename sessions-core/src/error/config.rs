@@ -35,7 +35,7 @@ pub enum ConfigErrorKind {
     ZeroInterval,
     /// The limit of a principal's sessions is zero: nobody could sign in.
     NoSessions,
-    /// The limits allow more bytes or keys than the record format can store.
+    /// The limits allow no entry, or more bytes or keys than the record format can store.
     RecordLimits,
     /// A trusted origin is not of the form `scheme://host` or `scheme://host:port`.
     TrustedOrigin,
@@ -79,7 +79,9 @@ impl fmt::Display for ConfigError {
                 "an interval below one millisecond would sweep or rotate without a pause; `None` turns it off"
             }
             ConfigErrorKind::NoSessions => "a principal needs at least one session; `None` allows any number",
-            ConfigErrorKind::RecordLimits => "a record can hold at most 4,294,967,295 bytes and 65,535 keys",
+            ConfigErrorKind::RecordLimits => {
+                "the limits must allow an entry, and at most 4,294,967,295 bytes and 65,535 keys"
+            }
             ConfigErrorKind::TrustedOrigin => "a trusted origin is not valid",
             ConfigErrorKind::TrustedProxy => "a trusted proxy is not an address or a network",
             ConfigErrorKind::Page => "the login or confirm page is not a path of this site",

@@ -403,8 +403,8 @@ impl SessionsBuilder {
     /// # Errors
     ///
     /// Returns the first invalid option: an idle or absolute timeout below a millisecond, such an
-    /// interval of sweeps or rotations, no session per principal, limits that a record cannot hold,
-    /// an origin that no browser sends, a login or confirm page that is not a path of this site, a
+    /// interval of sweeps or rotations, no session per principal, impossible limits of a record, an
+    /// origin that no browser sends, a login or confirm page that is not a path of this site, a
     /// cookie that browsers would reject, or a seal without a key.
     pub fn build(mut self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
@@ -417,7 +417,7 @@ impl SessionsBuilder {
         if self.config.sessions_per_principal == Some(0) {
             return Err(ConfigError::new(ConfigErrorKind::NoSessions));
         }
-        if !self.config.limits.fits_format() {
+        if !self.config.limits.are_possible() {
             return Err(ConfigError::new(ConfigErrorKind::RecordLimits));
         }
         self.config.cross_origin.check(self.cookie.same_site)?;

@@ -1,7 +1,7 @@
 //! Limits of a record's size.
 
 use crate::error::{Error, ErrorKind};
-use crate::record::Record;
+use crate::record::{HEAD_LENGTH, Record};
 
 /// Maximum length of a principal in bytes.
 ///
@@ -64,9 +64,10 @@ impl Limits {
         Error::with_source(ErrorKind::TooLarge, format!("a session has at most {bytes} bytes and {keys} keys"))
     }
 
-    /// Returns whether these limits are within those of the format.
-    pub(crate) const fn fits_format(&self) -> bool {
-        self.bytes <= Self::FORMAT.bytes && self.keys <= Self::FORMAT.keys
+    /// Returns whether the limits allow an entry, and no more than the format does.
+    pub(crate) const fn are_possible(&self) -> bool {
+        let allows_entry = self.bytes > HEAD_LENGTH && self.keys > 0;
+        allows_entry && self.bytes <= Self::FORMAT.bytes && self.keys <= Self::FORMAT.keys
     }
 }
 
@@ -85,11 +86,12 @@ mod tests {
     use crate::platform::Timestamp;
 
     #[test]
-    fn limits_must_fit_the_format() {
+    fn impossible_limits_are_recognized() {
         let Limits { bytes, keys } = Limits::FORMAT;
-        assert!(Limits::new(bytes, keys).fits_format());
-        assert!(!Limits::new(bytes, keys + 1).fits_format());
-        assert!(!bytes.checked_add(1).is_some_and(|bytes| Limits::new(bytes, keys).fits_format()));
+        assert!(Limits::new(bytes, keys).are_possible());
+        assert!(!Limits::new(bytes, keys + 1).are_possible());
+        assert!(!Limits::new(bytes, 0).are_possible() && !Limits::new(HEAD_LENGTH, keys).are_possible());
+        assert!(!bytes.checked_add(1).is_some_and(|bytes| Limits::new(bytes, keys).are_possible()));
     }
 
     /// Creates a record with a number of entries and a total size of their values.

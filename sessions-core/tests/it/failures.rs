@@ -299,11 +299,13 @@ fn principal_counts_toward_the_record_size() {
 }
 
 #[test]
-fn limit_beyond_the_format_is_refused() {
+fn impossible_limit_is_refused() {
     let builder = sessions_core::Sessions::builder;
     let most = usize::from(u16::MAX);
     assert!(builder().max_keys(most).max_record_bytes(u32::MAX as usize).build().is_ok());
-    assert_eq!(builder().max_keys(most + 1).build().unwrap_err().kind(), ConfigErrorKind::RecordLimits);
+    for impossible in [builder().max_keys(most + 1), builder().max_keys(0), builder().max_record_bytes(96)] {
+        assert_eq!(impossible.build().unwrap_err().kind(), ConfigErrorKind::RecordLimits);
+    }
 }
 
 #[test]
