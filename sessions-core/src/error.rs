@@ -254,7 +254,7 @@ impl fmt::Display for Error {
         f.write_str(match self.0.kind {
             ErrorKind::StoreUnavailable => "the session store is unavailable",
             ErrorKind::NewerFormat => "a newer build wrote the session, and only that build can change or end it",
-            ErrorKind::TooManyTokens => "the request has too many session cookies; the client must delete some",
+            ErrorKind::TooManyTokens => "the request has too many or too large cookies; the client must delete some",
             ErrorKind::CrossOrigin => "another site made the browser send the request, and its origin is not trusted",
             ErrorKind::ConfirmationRequired => "the visitor's last login or confirmation is too old",
             ErrorKind::TwoTransports => "the request has more than one token: send a cookie or one bearer token",

@@ -129,7 +129,11 @@ impl CookieForm {
         let text = token.text();
         let Some(seal) = &self.seal else { return Ok(text.as_str().to_owned()) };
         let sealed = seal.seal(text.as_str()).map_err(|cause| Error::with_source(ErrorKind::Seal, cause))?;
-        if sealed.bytes().all(rules::is_cookie_octet) { Ok(sealed) } else { Err(Error::new(ErrorKind::Seal)) }
+        if sealed.bytes().all(rules::is_cookie_octet) {
+            Ok(sealed)
+        } else {
+            Err(Error::with_source(ErrorKind::Seal, "the seal has written a character that no cookie may contain"))
+        }
     }
 
     /// Returns the header that sets the cookie.
@@ -151,7 +155,7 @@ impl CookieForm {
 
     fn render(&self, value: &str, max_age: Option<u64>) -> Result<SetCookie, Error> {
         if self.name.len() + value.len() > MAX_PAIR_LENGTH {
-            return Err(Error::new(ErrorKind::Seal));
+            return Err(Error::with_source(ErrorKind::Seal, "the seal's value is too long for a cookie"));
         }
         let mut digits = itoa::Buffer::new();
         let age = max_age.map(|seconds| ["; Max-Age=", digits.format(seconds)]).unwrap_or_default();
