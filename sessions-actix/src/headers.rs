@@ -9,7 +9,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE, VARY,
 };
 use sessions_core::Error;
-use sessions_core::adapter::{self, Header, ResponseHeaders, SessionHeaders};
+use sessions_core::adapter::{self, ResponseHeader, ResponseHeaders, SessionHeaders};
 
 /// Writes the session's headers to a response.
 pub(crate) fn write(session: SessionHeaders, headers: &mut HeaderMap) {
@@ -34,7 +34,7 @@ pub(crate) fn session_cookies(headers: &HeaderMap) -> impl Iterator<Item = &Head
 struct Headers<'a>(&'a mut HeaderMap);
 
 impl ResponseHeaders for Headers<'_> {
-    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
+    fn add(&mut self, header: ResponseHeader, value: Cow<'static, str>) -> bool {
         // Inserted first, since handlers rarely set one of these headers: one lookup is then
         // enough.
         let others = self.0.insert(name_of(header), header_value(header, value));
@@ -46,7 +46,7 @@ impl ResponseHeaders for Headers<'_> {
         has_others
     }
 
-    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+    fn retain(&mut self, header: ResponseHeader, keeps: &mut dyn FnMut(&[u8]) -> bool) {
         let values = self.0.remove(name_of(header)).filter(|value| keeps(value.as_bytes()));
         values.for_each(|value| self.0.append(name_of(header), value));
     }
@@ -59,14 +59,14 @@ impl ResponseHeaders for Headers<'_> {
     }
 }
 
-fn header_value(header: Header, text: Cow<'static, str>) -> HeaderValue {
+fn header_value(header: ResponseHeader, text: Cow<'static, str>) -> HeaderValue {
     match text {
         Cow::Borrowed(text) => static_value(text),
         Cow::Owned(text) => {
             let mut value = HeaderValue::try_from(text).expect("core forms only valid header values");
             // The value contains a token: keep it out of `Debug` output and HTTP/2's compression
             // tables.
-            value.set_sensitive(header == Header::SetCookie);
+            value.set_sensitive(header == ResponseHeader::SetCookie);
             value
         }
     }
@@ -83,13 +83,13 @@ fn static_value(text: &'static str) -> HeaderValue {
     }
 }
 
-fn name_of(header: Header) -> HeaderName {
+fn name_of(header: ResponseHeader) -> HeaderName {
     match header {
-        Header::SetCookie => SET_COOKIE,
-        Header::Vary => VARY,
-        Header::CacheControl => CACHE_CONTROL,
-        Header::RetryAfter => RETRY_AFTER,
-        Header::Location => LOCATION,
+        ResponseHeader::SetCookie => SET_COOKIE,
+        ResponseHeader::Vary => VARY,
+        ResponseHeader::CacheControl => CACHE_CONTROL,
+        ResponseHeader::RetryAfter => RETRY_AFTER,
+        ResponseHeader::Location => LOCATION,
         other => HeaderName::from_static(other.name()),
     }
 }

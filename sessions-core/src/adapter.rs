@@ -5,8 +5,8 @@
 //! response. It makes no decisions itself.
 
 pub use crate::exchange::{
-    Commit, CommitError, CommitGuard, Exchange, ExchangeGuard, Exchanges, Header, ResponseHeaders, SessionHeaders,
-    write_redirect,
+    Commit, CommitError, CommitGuard, Exchange, ExchangeGuard, Exchanges, ResponseHeader, ResponseHeaders,
+    SessionHeaders, write_redirect,
 };
 pub use crate::request::{Gate, RequestHeader, RequestHeaders};
 pub use crate::session::{Admission, Load, SignedIn};

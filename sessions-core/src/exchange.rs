@@ -13,7 +13,7 @@ mod view;
 pub use commit::{Commit, CommitError};
 pub use exchanges::Exchanges;
 pub use guard::{CommitGuard, ExchangeGuard};
-pub use response::{Header, ResponseHeaders, SessionHeaders, write_redirect};
+pub use response::{ResponseHeader, ResponseHeaders, SessionHeaders, write_redirect};
 
 pub(crate) use commit::{save, take_turn, take_turn_for};
 pub(crate) use shared::Shared;

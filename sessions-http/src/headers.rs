@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use http::header::{CACHE_CONTROL, Entry, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sessions_core::Error;
-use sessions_core::adapter::{self, Header, ResponseHeaders, SessionHeaders};
+use sessions_core::adapter::{self, ResponseHeader, ResponseHeaders, SessionHeaders};
 
 /// Writes the session's headers to a response.
 pub(crate) fn write(session: SessionHeaders, headers: &mut HeaderMap) {
@@ -33,11 +33,11 @@ pub(crate) fn session_cookies(headers: &HeaderMap) -> impl Iterator<Item = &Head
 struct Headers<'a>(&'a mut HeaderMap);
 
 impl ResponseHeaders for Headers<'_> {
-    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
+    fn add(&mut self, header: ResponseHeader, value: Cow<'static, str>) -> bool {
         self.0.append(name_of(header), header_value(header, value))
     }
 
-    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+    fn retain(&mut self, header: ResponseHeader, keeps: &mut dyn FnMut(&[u8]) -> bool) {
         if let Entry::Occupied(values) = self.0.entry(name_of(header)) {
             let values: Vec<_> = values.remove_entry_mult().1.collect();
             for value in values.into_iter().filter(|value| keeps(value.as_bytes())) {
@@ -54,14 +54,14 @@ impl ResponseHeaders for Headers<'_> {
     }
 }
 
-fn header_value(header: Header, text: Cow<'static, str>) -> HeaderValue {
+fn header_value(header: ResponseHeader, text: Cow<'static, str>) -> HeaderValue {
     match text {
         Cow::Borrowed(text) => static_value(text),
         Cow::Owned(text) => {
             let mut value = HeaderValue::try_from(text).expect("core forms only valid header values");
             // The value contains a token: keep it out of `Debug` output and HTTP/2's compression
             // tables.
-            value.set_sensitive(header == Header::SetCookie);
+            value.set_sensitive(header == ResponseHeader::SetCookie);
             value
         }
     }
@@ -78,13 +78,13 @@ fn static_value(text: &'static str) -> HeaderValue {
     }
 }
 
-fn name_of(header: Header) -> HeaderName {
+fn name_of(header: ResponseHeader) -> HeaderName {
     match header {
-        Header::SetCookie => SET_COOKIE,
-        Header::Vary => VARY,
-        Header::CacheControl => CACHE_CONTROL,
-        Header::RetryAfter => RETRY_AFTER,
-        Header::Location => LOCATION,
+        ResponseHeader::SetCookie => SET_COOKIE,
+        ResponseHeader::Vary => VARY,
+        ResponseHeader::CacheControl => CACHE_CONTROL,
+        ResponseHeader::RetryAfter => RETRY_AFTER,
+        ResponseHeader::Location => LOCATION,
         other => HeaderName::from_static(other.name()),
     }
 }
@@ -107,23 +107,23 @@ mod tests {
             [(SET_COOKIE, "a=1"), (SET_COOKIE, "id=x"), (SET_COOKIE, "b=2"), (SET_COOKIE, "id=y"), (VARY, "id=z")];
         let mut headers = headers(&fields);
         let mut seen = Vec::new();
-        Headers(&mut headers).retain(Header::SetCookie, &mut |value| {
+        Headers(&mut headers).retain(ResponseHeader::SetCookie, &mut |value| {
             seen.push(value.to_vec());
             !value.starts_with(b"id=")
         });
         assert_eq!(seen, [&b"a=1"[..], b"id=x", b"b=2", b"id=y"]);
         assert_eq!(values(&headers, SET_COOKIE), ["a=1", "b=2"]);
         assert_eq!(values(&headers, VARY), ["id=z"]);
-        Headers(&mut headers).retain(Header::SetCookie, &mut |_| false);
-        Headers(&mut headers).retain(Header::CacheControl, &mut |_| false);
+        Headers(&mut headers).retain(ResponseHeader::SetCookie, &mut |_| false);
+        Headers(&mut headers).retain(ResponseHeader::CacheControl, &mut |_| false);
         assert_eq!((headers.len(), values(&headers, VARY)), (1, vec!["id=z"]));
     }
 
     #[test]
     fn headers_are_added_after_existing_ones() {
         let mut headers = headers(&[(SET_COOKIE, "a=1")]);
-        assert!(Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned())));
-        assert!(!Headers(&mut headers).add(Header::CacheControl, Cow::Borrowed("no-store")));
+        assert!(Headers(&mut headers).add(ResponseHeader::SetCookie, Cow::Owned("id=secret".to_owned())));
+        assert!(!Headers(&mut headers).add(ResponseHeader::CacheControl, Cow::Borrowed("no-store")));
         assert_eq!(values(&headers, SET_COOKIE), ["a=1", "id=secret"]);
         assert_eq!(values(&headers, CACHE_CONTROL), ["no-store"]);
     }
@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn cookie_is_hidden_in_debug_output() {
         let mut headers = HeaderMap::new();
-        Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned()));
-        Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned()));
-        Headers(&mut headers).retain(Header::SetCookie, &mut |_| true);
+        Headers(&mut headers).add(ResponseHeader::SetCookie, Cow::Owned("id=secret".to_owned()));
+        Headers(&mut headers).add(ResponseHeader::SetCookie, Cow::Owned("id=secret".to_owned()));
+        Headers(&mut headers).retain(ResponseHeader::SetCookie, &mut |_| true);
         assert!(!format!("{headers:?}").contains("secret"));
     }
 
@@ -141,8 +141,8 @@ mod tests {
     fn non_ascii_header_values_are_kept() {
         let mut headers = HeaderMap::new();
         headers.append(VARY, HeaderValue::from_bytes(b"X-\xe9").unwrap());
-        assert!(Headers(&mut headers).add(Header::Vary, Cow::Borrowed("Cookie")));
-        Headers(&mut headers).retain(Header::Vary, &mut |value| value.starts_with(b"X"));
+        assert!(Headers(&mut headers).add(ResponseHeader::Vary, Cow::Borrowed("Cookie")));
+        Headers(&mut headers).retain(ResponseHeader::Vary, &mut |value| value.starts_with(b"X"));
         assert_eq!(headers[VARY].as_bytes(), b"X-\xe9");
         assert_eq!(headers.len(), 1);
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr3};
-use sessions_core::adapter::{Header, ResponseHeaders};
+use sessions_core::adapter::{ResponseHeader, ResponseHeaders};
 
 use crate::http::IS_TOKEN;
 
@@ -88,7 +88,7 @@ impl Headers {
 }
 
 impl ResponseHeaders for Headers {
-    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
+    fn add(&mut self, header: ResponseHeader, value: Cow<'static, str>) -> bool {
         let has_others = self.lines().any(|line| value_of(line, header).is_some());
         for part in [name_of(header), ": ", &value, "\r\n"] {
             self.text.push_str(part);
@@ -96,7 +96,7 @@ impl ResponseHeaders for Headers {
         has_others
     }
 
-    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+    fn retain(&mut self, header: ResponseHeader, keeps: &mut dyn FnMut(&[u8]) -> bool) {
         self.keep_lines(|line| value_of(line, header).is_none_or(|value| keeps(value.as_bytes())));
     }
 
@@ -123,21 +123,21 @@ fn is_servers_own(name: &str) -> bool {
 }
 
 /// Returns the value of a line if it has this header's name.
-fn value_of(line: &str, header: Header) -> Option<&str> {
+fn value_of(line: &str, header: ResponseHeader) -> Option<&str> {
     let (name, rest) = line.split_at_checked(header.name().len())?;
     let value = rest.strip_prefix(':')?;
     name.eq_ignore_ascii_case(header.name()).then(|| value.trim_matches([' ', '\t']))
 }
 
 /// Returns a header's name in the usual HTTP/1 spelling.
-const fn name_of(header: Header) -> &'static str {
+const fn name_of(header: ResponseHeader) -> &'static str {
     match header {
-        Header::SetCookie => "Set-Cookie",
-        Header::Vary => "Vary",
-        Header::CacheControl => "Cache-Control",
-        Header::RetryAfter => "Retry-After",
-        Header::Location => "Location",
-        Header::HxRedirect => "HX-Redirect",
+        ResponseHeader::SetCookie => "Set-Cookie",
+        ResponseHeader::Vary => "Vary",
+        ResponseHeader::CacheControl => "Cache-Control",
+        ResponseHeader::RetryAfter => "Retry-After",
+        ResponseHeader::Location => "Location",
+        ResponseHeader::HxRedirect => "HX-Redirect",
         other => other.name(),
     }
 }
@@ -152,31 +152,31 @@ mod tests {
         headers
     }
 
-    fn values(headers: &Headers, header: Header) -> Vec<&str> {
+    fn values(headers: &Headers, header: ResponseHeader) -> Vec<&str> {
         headers.lines().filter_map(|line| value_of(line, header)).collect()
     }
 
     #[test]
     fn header_names_ignore_case() {
         let headers = headers(&["SET-COOKIE: a=1", "X: set-cookie: b=2", "set-cookie:c=3\t", "Vary: Accept"]);
-        assert_eq!(values(&headers, Header::SetCookie), ["a=1", "c=3"]);
-        assert_eq!(values(&headers, Header::Vary), ["Accept"]);
-        assert_eq!(values(&headers, Header::CacheControl), [""; 0]);
+        assert_eq!(values(&headers, ResponseHeader::SetCookie), ["a=1", "c=3"]);
+        assert_eq!(values(&headers, ResponseHeader::Vary), ["Accept"]);
+        assert_eq!(values(&headers, ResponseHeader::CacheControl), [""; 0]);
     }
 
     #[test]
     fn new_header_follows_kept_ones() {
         let mut headers = headers(&["A: 1", "Set-Cookie: id=1", "B: 2", "set-cookie: other=2"]);
-        assert!(headers.add(Header::SetCookie, Cow::Borrowed("id=3")));
+        assert!(headers.add(ResponseHeader::SetCookie, Cow::Borrowed("id=3")));
         let mut seen = Vec::new();
-        headers.retain(Header::SetCookie, &mut |value| {
+        headers.retain(ResponseHeader::SetCookie, &mut |value| {
             seen.push(value.to_vec());
             value != b"id=1"
         });
         assert_eq!(seen, [&b"id=1"[..], b"other=2", b"id=3"]);
         assert_eq!(headers.text, "A: 1\r\nB: 2\r\nset-cookie: other=2\r\nSet-Cookie: id=3\r\n");
-        headers.retain(Header::SetCookie, &mut |_| false);
-        assert!(!headers.add(Header::SetCookie, Cow::Borrowed("c=4")));
+        headers.retain(ResponseHeader::SetCookie, &mut |_| false);
+        assert!(!headers.add(ResponseHeader::SetCookie, Cow::Borrowed("c=4")));
         assert_eq!(headers.text, "A: 1\r\nB: 2\r\nSet-Cookie: c=4\r\n");
     }
 
@@ -184,7 +184,7 @@ mod tests {
     fn header_line_cannot_become_two() {
         let headers = headers(&["Location: /é\r\nSet-Cookie: id=planted\n\0"]);
         assert_eq!(headers.text, "Location: /é  Set-Cookie: id=planted  \r\n");
-        assert_eq!(values(&headers, Header::SetCookie), [""; 0]);
+        assert_eq!(values(&headers, ResponseHeader::SetCookie), [""; 0]);
     }
 
     #[test]

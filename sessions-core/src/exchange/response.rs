@@ -31,7 +31,7 @@ pub(super) enum Vary {
 /// A response header that sessions use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Header {
+pub enum ResponseHeader {
     /// `Set-Cookie`.
     SetCookie,
     /// `Vary`.
@@ -46,7 +46,7 @@ pub enum Header {
     HxRedirect,
 }
 
-impl Header {
+impl ResponseHeader {
     /// Returns the header's name, in lower case.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -66,12 +66,12 @@ pub trait ResponseHeaders {
     /// Adds a header after others of the same name, and returns whether there were any.
     ///
     /// The value contains only visible ASCII and spaces.
-    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool;
+    fn add(&mut self, header: ResponseHeader, value: Cow<'static, str>) -> bool;
 
     /// Removes the headers of this name whose value `keeps` rejects, in order.
     ///
     /// Called only if the handler has set such a header.
-    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool);
+    fn retain(&mut self, header: ResponseHeader, keeps: &mut dyn FnMut(&[u8]) -> bool);
 
     /// Removes the headers whose lower-case name `gives_way` accepts.
     fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool);
@@ -129,14 +129,14 @@ impl SessionHeaders {
             vary_by(headers, "Authorization");
         }
         if let Some(cookie) = self.cookie {
-            put(headers, Header::SetCookie, Cow::Owned(cookie.0), have_same_name);
-            put(headers, Header::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
+            put(headers, ResponseHeader::SetCookie, Cow::Owned(cookie.0), have_same_name);
+            put(headers, ResponseHeader::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
             headers.remove_if(&mut controls_caching);
-        } else if self.is_private && headers.add(Header::CacheControl, Cow::Borrowed("no-store")) {
-            remove_last(headers, Header::CacheControl);
+        } else if self.is_private && headers.add(ResponseHeader::CacheControl, Cow::Borrowed("no-store")) {
+            remove_last(headers, ResponseHeader::CacheControl);
         }
         if self.retry_after {
-            put(headers, Header::RetryAfter, Cow::Borrowed("1"), |_, _| true);
+            put(headers, ResponseHeader::RetryAfter, Cow::Borrowed("1"), |_, _| true);
         }
     }
 }
@@ -145,8 +145,8 @@ impl SessionHeaders {
 #[cold]
 pub fn write_redirect(error: &Error, headers: &mut impl ResponseHeaders) {
     let (header, url) = match error.redirect() {
-        Some(Redirect::SeeOther(url)) => (Header::Location, url),
-        Some(Redirect::HxRedirect(url)) => (Header::HxRedirect, url),
+        Some(Redirect::SeeOther(url)) => (ResponseHeader::Location, url),
+        Some(Redirect::HxRedirect(url)) => (ResponseHeader::HxRedirect, url),
         None => return,
     };
     put(headers, header, Cow::Owned(url.clone()), |_, _| true);
@@ -160,7 +160,7 @@ fn controls_caching(name: &str) -> bool {
 
 /// Removes the last header of a name, because the handler has set its own.
 #[cold]
-fn remove_last(headers: &mut impl ResponseHeaders, header: Header) {
+fn remove_last(headers: &mut impl ResponseHeaders, header: ResponseHeader) {
     let count = values(headers, header).len();
     retain(headers, header, |place, _| place + 1 < count);
 }
@@ -168,7 +168,7 @@ fn remove_last(headers: &mut impl ResponseHeaders, header: Header) {
 /// Adds a header and removes those of its name for which `gives_way(old, new)` is true.
 fn put(
     headers: &mut impl ResponseHeaders,
-    header: Header,
+    header: ResponseHeader,
     value: Cow<'static, str>,
     gives_way: fn(&[u8], &[u8]) -> bool,
 ) {
@@ -178,7 +178,7 @@ fn put(
 }
 
 #[cold]
-fn make_way(headers: &mut impl ResponseHeaders, header: Header, gives_way: fn(&[u8], &[u8]) -> bool) {
+fn make_way(headers: &mut impl ResponseHeaders, header: ResponseHeader, gives_way: fn(&[u8], &[u8]) -> bool) {
     let values = values(headers, header);
     if let Some((new, others)) = values.split_last() {
         retain(headers, header, |place, value| place == others.len() || !gives_way(value, new));
@@ -186,32 +186,32 @@ fn make_way(headers: &mut impl ResponseHeaders, header: Header, gives_way: fn(&[
 }
 
 fn vary_by(headers: &mut impl ResponseHeaders, name: &'static str) {
-    if headers.add(Header::Vary, Cow::Borrowed(name)) {
+    if headers.add(ResponseHeader::Vary, Cow::Borrowed(name)) {
         merge_vary(headers, name);
     }
 }
 
 #[cold]
 fn merge_vary(headers: &mut impl ResponseHeaders, name: &str) {
-    let mut others = values(headers, Header::Vary);
+    let mut others = values(headers, ResponseHeader::Vary);
     others.pop();
     if field_names(&others).any(|other| other == "*" || other.eq_ignore_ascii_case(name)) {
-        retain(headers, Header::Vary, |place, _| place < others.len());
+        retain(headers, ResponseHeader::Vary, |place, _| place < others.len());
     } else {
         // One line, because some caches read only one.
-        retain(headers, Header::Vary, |_, _| false);
+        retain(headers, ResponseHeader::Vary, |_, _| false);
         let names: Vec<_> = field_names(&others).chain([name]).collect();
-        headers.add(Header::Vary, Cow::Owned(names.join(", ")));
+        headers.add(ResponseHeader::Vary, Cow::Owned(names.join(", ")));
     }
 }
 
 /// Keeps the headers of a name by their position and value.
-fn retain(headers: &mut impl ResponseHeaders, header: Header, keeps: impl Fn(usize, &[u8]) -> bool) {
+fn retain(headers: &mut impl ResponseHeaders, header: ResponseHeader, keeps: impl Fn(usize, &[u8]) -> bool) {
     let mut places = 0..;
     headers.retain(header, &mut |value| places.next().is_some_and(|place| keeps(place, value)));
 }
 
-fn values(headers: &mut impl ResponseHeaders, header: Header) -> Vec<Vec<u8>> {
+fn values(headers: &mut impl ResponseHeaders, header: ResponseHeader) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
     headers.retain(header, &mut |value| {
         values.push(value.to_vec());
@@ -240,13 +240,13 @@ mod tests {
     struct Head(Vec<(&'static str, String)>);
 
     impl ResponseHeaders for Head {
-        fn add(&mut self, field: Header, value: Cow<'static, str>) -> bool {
+        fn add(&mut self, field: ResponseHeader, value: Cow<'static, str>) -> bool {
             let has_others = self.0.iter().any(|(name, _)| *name == field.name());
             self.0.push((field.name(), value.into_owned()));
             has_others
         }
 
-        fn retain(&mut self, field: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+        fn retain(&mut self, field: ResponseHeader, keeps: &mut dyn FnMut(&[u8]) -> bool) {
             self.0.retain(|(name, value)| *name != field.name() || keeps(value.as_bytes()));
         }
 

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use pollster::block_on;
-use sessions_core::adapter::{CommitError, Header, RequestHeader, RequestHeaders, ResponseHeaders, SessionHeaders};
+use sessions_core::adapter::{
+    CommitError, RequestHeader, RequestHeaders, ResponseHeader, ResponseHeaders, SessionHeaders,
+};
 use sessions_core::record::{Changes, Record, Refusal};
 use sessions_core::store::{Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_core::testing::ManualClock;
@@ -138,13 +140,13 @@ pub(crate) struct Browser {
 struct Headers(Vec<(&'static str, String)>);
 
 impl ResponseHeaders for Headers {
-    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
+    fn add(&mut self, header: ResponseHeader, value: Cow<'static, str>) -> bool {
         let has_others = self.0.iter().any(|(name, _)| *name == header.name());
         self.0.push((header.name(), value.into_owned()));
         has_others
     }
 
-    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+    fn retain(&mut self, header: ResponseHeader, keeps: &mut dyn FnMut(&[u8]) -> bool) {
         self.0.retain(|(name, value)| *name != header.name() || keeps(value.as_bytes()));
     }
 
