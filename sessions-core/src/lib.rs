@@ -12,6 +12,33 @@ macro_rules! redacted {
     };
 }
 
+/// Defines the headers that sessions use as an enum, each with its lower-case name.
+macro_rules! headers {
+    ($(#[$about:meta])* $type:ident { $($(#[$note:meta])* $header:ident = $name:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum $type {
+            $(
+                #[doc = concat!("The header `", $name, "`.")]
+                $(#[$note])*
+                $header,
+            )+
+        }
+
+        impl $type {
+            /// Returns the header's name, in lower case.
+            #[inline]
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$header => $name,)+
+                }
+            }
+        }
+    };
+}
+
 pub mod adapter;
 mod cookie;
 mod error;

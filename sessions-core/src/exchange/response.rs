@@ -28,36 +28,16 @@ pub(super) enum Vary {
     ByBoth,
 }
 
-/// A response header that sessions use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ResponseHeader {
-    /// `Set-Cookie`.
-    SetCookie,
-    /// `Vary`.
-    Vary,
-    /// `Cache-Control`.
-    CacheControl,
-    /// `Retry-After`.
-    RetryAfter,
-    /// `Location`.
-    Location,
-    /// `HX-Redirect`, which htmx follows.
-    HxRedirect,
-}
-
-impl ResponseHeader {
-    /// Returns the header's name, in lower case.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SetCookie => "set-cookie",
-            Self::Vary => "vary",
-            Self::CacheControl => "cache-control",
-            Self::RetryAfter => "retry-after",
-            Self::Location => "location",
-            Self::HxRedirect => "hx-redirect",
-        }
+headers! {
+    /// A response header that sessions use.
+    ResponseHeader {
+        SetCookie = "set-cookie",
+        Vary = "vary",
+        CacheControl = "cache-control",
+        RetryAfter = "retry-after",
+        Location = "location",
+        /// htmx follows it.
+        HxRedirect = "hx-redirect",
     }
 }
 

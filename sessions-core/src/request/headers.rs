@@ -1,66 +1,27 @@
 //! The headers of a request, independent of the framework.
 
-/// A request header that sessions use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RequestHeader {
-    /// `Cookie`.
-    Cookie,
-    /// `Authorization`.
-    Authorization,
-    /// `Origin`.
-    Origin,
-    /// `Referer`.
-    Referer,
-    /// `Host`.
-    Host,
-    /// `Sec-Fetch-Site`.
-    SecFetchSite,
-    /// `Sec-Fetch-Mode`.
-    SecFetchMode,
-    /// `Sec-Fetch-Dest`.
-    SecFetchDest,
-    /// `Accept`.
-    Accept,
-    /// `User-Agent`.
-    UserAgent,
-    /// `Forwarded`.
-    Forwarded,
-    /// `X-Forwarded-For`.
-    XForwardedFor,
-    /// `Upgrade`.
-    Upgrade,
-    /// `HX-Request`, which htmx sends.
-    HxRequest,
-    /// `HX-Boosted`, which htmx sends.
-    HxBoosted,
-    /// `HX-Current-URL`, which htmx sends.
-    HxCurrentUrl,
-}
-
-impl RequestHeader {
-    /// Returns the header's name, in lower case.
-    #[inline]
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cookie => "cookie",
-            Self::Authorization => "authorization",
-            Self::Origin => "origin",
-            Self::Referer => "referer",
-            Self::Host => "host",
-            Self::SecFetchSite => "sec-fetch-site",
-            Self::SecFetchMode => "sec-fetch-mode",
-            Self::SecFetchDest => "sec-fetch-dest",
-            Self::Accept => "accept",
-            Self::UserAgent => "user-agent",
-            Self::Forwarded => "forwarded",
-            Self::XForwardedFor => "x-forwarded-for",
-            Self::Upgrade => "upgrade",
-            Self::HxRequest => "hx-request",
-            Self::HxBoosted => "hx-boosted",
-            Self::HxCurrentUrl => "hx-current-url",
-        }
+headers! {
+    /// A request header that sessions use.
+    RequestHeader {
+        Cookie = "cookie",
+        Authorization = "authorization",
+        Origin = "origin",
+        Referer = "referer",
+        Host = "host",
+        SecFetchSite = "sec-fetch-site",
+        SecFetchMode = "sec-fetch-mode",
+        SecFetchDest = "sec-fetch-dest",
+        Accept = "accept",
+        UserAgent = "user-agent",
+        Forwarded = "forwarded",
+        XForwardedFor = "x-forwarded-for",
+        Upgrade = "upgrade",
+        /// htmx sends it.
+        HxRequest = "hx-request",
+        /// htmx sends it.
+        HxBoosted = "hx-boosted",
+        /// htmx sends it.
+        HxCurrentUrl = "hx-current-url",
     }
 }
 
