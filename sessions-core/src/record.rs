@@ -332,18 +332,7 @@ impl Record {
     }
 }
 
-/// Shows the id, times and sizes, never values or the secret's hash.
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
-            .field("id", &self.id())
-            .field("created", &self.created())
-            .field("expires_at", &self.expires_at())
-            .field("slots", &self.slot_count())
-            .field("bytes", &self.bytes.len())
-            .finish_non_exhaustive()
-    }
-}
+redacted!(Record { id(), created(), expires_at(), slot_count(), size() });
 
 /// The error of bytes that are not a valid [`Record`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! The description of a session in a listing.
 
-use std::fmt;
-
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
@@ -86,12 +84,4 @@ impl Serialize for SessionInfo {
     }
 }
 
-impl fmt::Debug for SessionInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionInfo")
-            .field("id", &self.id())
-            .field("created_at", &self.created_at())
-            .field("last_seen_at", &self.last_seen_at())
-            .finish_non_exhaustive()
-    }
-}
+redacted!(SessionInfo { id(), created_at(), last_seen_at() });

@@ -30,7 +30,6 @@
 //! The first 16 bytes are the record's mark: with a stamp, no two states of a session have the same
 //! mark.
 
-use std::fmt;
 use std::ops::Range;
 
 use super::{RecordError, tail};
@@ -142,12 +141,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Shows the key, never the value.
-impl fmt::Debug for Entry<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("key", &self.key()).finish_non_exhaustive()
-    }
-}
+redacted!(Entry<'_> { key() });
 
 /// Returns a key as text. Keys in checked bytes are UTF-8.
 pub(crate) fn text(key: &[u8]) -> &str {
