@@ -64,16 +64,27 @@ struct Walk {
 }
 
 impl Walk {
-    fn deeper(self) -> Result<Self, Refused> {
-        if self.depth == MAX_DEPTH { Err(TOO_DEEP) } else { Ok(Self { depth: self.depth + 1 }) }
+    fn deeper(self, levels: usize) -> Result<Self, Refused> {
+        let depth = self.depth + levels;
+        if depth > MAX_DEPTH { Err(TOO_DEEP) } else { Ok(Self { depth }) }
     }
 }
 
+/// Defines the methods of values that contain no others, by the shape that JSON gives them.
 macro_rules! plain {
-    ($($method:ident($type:ty))+) => {
-        $(fn $method(self, _: $type) -> Result<Shape, Refused> {
-            Ok(Shape::Other)
-        })+
+    ($($shape:ident: $($method:ident($($type:ty),*))+;)+) => {
+        $($(fn $method(self, $(_: $type),*) -> Result<Shape, Refused> {
+            Ok(Shape::$shape)
+        })+)+
+    };
+}
+
+/// Defines the methods of values that contain others, by the levels of nesting that they add.
+macro_rules! nested {
+    ($($levels:literal: $($method:ident($($type:ty),+))+;)+) => {
+        $($(fn $method(self, $(_: $type),+) -> Result<Inside, Refused> {
+            Ok(Inside(self.deeper($levels)?))
+        })+)+
     };
 }
 
@@ -89,15 +100,27 @@ impl Serializer for Walk {
     type SerializeStructVariant = Inside;
 
     plain! {
-        serialize_bool(bool)
-        serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_i128(i128)
-        serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_u128(u128)
-        serialize_char(char) serialize_str(&str)
+        Null: serialize_none() serialize_unit() serialize_unit_struct(&'static str);
+        Other: serialize_bool(bool)
+            serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_i128(i128)
+            serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_u128(u128)
+            serialize_char(char) serialize_str(&str)
+            serialize_unit_variant(&'static str, u32, &'static str);
+    }
+
+    nested! {
+        1: serialize_seq(Option<usize>)
+            serialize_tuple(usize)
+            serialize_tuple_struct(&'static str, usize)
+            serialize_struct(&'static str, usize);
+        // JSON wraps the variant's array or object in another object.
+        2: serialize_tuple_variant(&'static str, u32, &'static str, usize)
+            serialize_struct_variant(&'static str, u32, &'static str, usize);
     }
 
     // JSON writes an array of numbers.
     fn serialize_bytes(self, _: &[u8]) -> Result<Shape, Refused> {
-        self.deeper().map(|_| Shape::Other)
+        self.deeper(1).map(|_| Shape::Other)
     }
 
     fn serialize_f32(self, value: f32) -> Result<Shape, Refused> {
@@ -112,27 +135,11 @@ impl Serializer for Walk {
         Ok(Shape::Other)
     }
 
-    fn serialize_none(self) -> Result<Shape, Refused> {
-        Ok(Shape::Null)
-    }
-
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Shape, Refused> {
         match value.serialize(self)? {
             Shape::Null => Err(NESTED_NULL),
             Shape::Other => Ok(Shape::Other),
         }
-    }
-
-    fn serialize_unit(self) -> Result<Shape, Refused> {
-        Ok(Shape::Null)
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Shape, Refused> {
-        Ok(Shape::Null)
-    }
-
-    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Result<Shape, Refused> {
-        Ok(Shape::Other)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Shape, Refused> {
@@ -146,37 +153,12 @@ impl Serializer for Walk {
         _: &'static str,
         value: &T,
     ) -> Result<Shape, Refused> {
-        value.serialize(self.deeper()?)?;
+        value.serialize(self.deeper(1)?)?;
         Ok(Shape::Other)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Inside, Refused> {
-        Ok(Inside(self.deeper()?))
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Inside, Refused> {
-        Ok(Inside(self.deeper()?))
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Inside, Refused> {
-        Ok(Inside(self.deeper()?))
-    }
-
-    // JSON wraps the variant's array or object in another object.
-    fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Inside, Refused> {
-        Ok(Inside(self.deeper()?.deeper()?))
-    }
-
     fn serialize_map(self, _: Option<usize>) -> Result<InsideMap, Refused> {
-        Ok(InsideMap { values: self.deeper()?, keys: HashSet::new() })
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Inside, Refused> {
-        Ok(Inside(self.deeper()?))
-    }
-
-    fn serialize_struct_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Inside, Refused> {
-        Ok(Inside(self.deeper()?.deeper()?))
+        Ok(InsideMap { values: self.deeper(1)?, keys: HashSet::new() })
     }
 }
 
