@@ -109,28 +109,14 @@ impl Record {
     pub fn lifetime(&self) -> Lifetime {
         Lifetime {
             idle_millis: self.idle_millis(),
-            absolute_deadline: self.absolute_deadline(),
+            absolute_deadline: self.timestamp(layout::ABSOLUTE),
             persists: self.has_flag(layout::PERSISTS),
         }
-    }
-
-    /// Returns the idle timeout, or `None` if there is none.
-    #[must_use]
-    pub fn idle(&self) -> Option<Duration> {
-        self.lifetime().idle()
     }
 
     /// Returns the idle timeout in milliseconds, or [`layout::NO_LIMIT`].
     pub(crate) fn idle_millis(&self) -> u64 {
         layout::word(self.head(), layout::IDLE)
-    }
-
-    /// Returns the absolute deadline, which activity does not extend.
-    ///
-    /// It is [`Timestamp::NEVER`] without an absolute timeout.
-    #[must_use]
-    pub fn absolute_deadline(&self) -> Timestamp {
-        self.timestamp(layout::ABSOLUTE)
     }
 
     /// Returns when the session expires unless it is seen before.

@@ -55,7 +55,7 @@ impl Redis {
     pub(crate) async fn enter(&self, record: &Record) -> Answer<()> {
         let Some(principal) = record.principal() else { return Ok(()) };
         // A span, so that the server's clock need not agree with anybody's.
-        let life = span(record.last_seen(), record.absolute_deadline());
+        let life = span(record.last_seen(), record.lifetime().absolute_deadline());
         let life = life.map(|life| life.to_string()).unwrap_or_default();
         self.run_on(principal, &LIST, (record.id().as_bytes(), life)).await
     }

@@ -106,7 +106,8 @@ impl<E: Engine> Shared<E> {
         let nonce = nonce()?;
         let after = sign(after, Some(before), self.writer, nonce);
         // A list may forget an entry at the session's deadline, so a later one is listed again.
-        let lives_longer = after.principal().is_some() && after.absolute_deadline() > before.absolute_deadline();
+        let end_of = |record: &Record| record.lifetime().absolute_deadline();
+        let lives_longer = after.principal().is_some() && end_of(&after) > end_of(before);
         if E::LISTS_PRINCIPALS && (lives_longer || after.principal() != before.principal()) {
             self.outage.repeat(deadline, || self.engine.list(&after)).await.answer?;
         }

@@ -48,8 +48,7 @@ fn change(record: &Record) {
 
 fn rebuilt(record: &Record) -> Record {
     let mut draft = Record::builder(record.id(), record.secret_hash(), record.created())
-        .idle(record.idle())
-        .absolute_deadline(record.absolute_deadline())
+        .lifetime(record.lifetime())
         .principal(record.principal());
     for entry in record.entries() {
         draft = if entry.is_immutable() {

@@ -53,10 +53,10 @@ async fn assert_others_unharmed(subject: &Subject, [one, _, other]: [sessions_co
         let expected =
             draft(id, now).principal(Some("ada")).entry("key", b"1").immutable("plan", b"2").flash("notice", b"3");
         let found = subject.find(id, now).await;
-        let expected = built(
-            expected.last_seen(found.last_seen()).absolute_deadline(found.absolute_deadline()).version(found.version()),
-        );
-        assert_eq!((found.principal(), found.idle()), (expected.principal(), expected.idle()));
+        let deadline = found.lifetime().absolute_deadline();
+        let expected =
+            built(expected.last_seen(found.last_seen()).absolute_deadline(deadline).version(found.version()));
+        assert_eq!((found.principal(), found.lifetime()), (expected.principal(), expected.lifetime()));
         assert_eq!(crate::fixtures::entries(&found), crate::fixtures::entries(&expected));
         subject.apply(id, &changes(now)).await;
     }

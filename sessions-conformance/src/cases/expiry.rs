@@ -72,7 +72,7 @@ pub async fn nothing_extends_the_absolute_deadline(subject: &Subject) {
         assert_eq!(subject.find(id, last).await.expires_at(), now.after(IDLE));
     }
     subject.apply(id, &changes(last).renew(NEW_SECRET)).await;
-    assert_eq!(subject.find(id, last).await.absolute_deadline(), now.after(IDLE));
+    assert_eq!(subject.find(id, last).await.lifetime().absolute_deadline(), now.after(IDLE));
     subject.apply(id, &Changes::new(last, NEW_SECRET).renew(SECRET)).await;
     assert_dead(subject, id, now.after(IDLE)).await;
 }
@@ -113,7 +113,7 @@ pub async fn a_longer_idle_timeout_survives_later_commits(subject: &Subject) {
     subject.apply(id, &changes(later).set("key", b"2")).await;
     subject.apply(id, &changes(later).increment("visits", 1)).await;
     let found = subject.find(id, just_before(later.after(idle))).await;
-    assert_eq!((found.idle(), found.expires_at()), (Some(idle), later.after(idle)));
+    assert_eq!((found.lifetime().idle(), found.expires_at()), (Some(idle), later.after(idle)));
     assert_eq!(value(&found, "key"), b"2");
     assert_dead(subject, id, later.after(idle)).await;
 }

@@ -144,9 +144,9 @@ impl Bytes {
         if !forgets_idle && !restarts {
             return new;
         }
-        let idle = if forgets_idle { Some(std::time::Duration::from_secs(1800)) } else { new.idle() };
+        let idle = if forgets_idle { Some(std::time::Duration::from_secs(1800)) } else { new.lifetime().idle() };
         let draft = copy(&new).idle(idle);
-        let life = new.absolute_deadline().since(new.created());
+        let life = new.lifetime().absolute_deadline().since(new.created());
         if restarts { draft.absolute_deadline(new.last_seen().after(life)).build() } else { draft.build() }.unwrap()
     }
 
@@ -323,7 +323,7 @@ impl AsyncStore for Bytes {
             Fault::CreateDropsParts => copy(&record).build().unwrap(),
             Fault::CreateLimitsTimeouts => {
                 let year = std::time::Duration::from_secs(365 * 86_400);
-                let idle = record.idle().unwrap_or(year).min(year);
+                let idle = record.lifetime().idle().unwrap_or(year).min(year);
                 copy(&record).idle(Some(idle)).build().unwrap()
             }
             _ => record,

@@ -31,7 +31,7 @@ fn value<'a>(record: &'a Record, key: &str) -> Option<&'a [u8]> {
 fn a_record_survives_a_round_trip() {
     let record = Record::decode(record().as_bytes()).unwrap();
     assert_eq!((record.id(), record.secret_hash(), record.created(), record.last_seen()), (id(), secret(), NOW, NOW));
-    assert_eq!((record.idle(), record.version()), (Some(Duration::from_secs(60)), 0));
+    assert_eq!((record.lifetime().idle(), record.version()), (Some(Duration::from_secs(60)), 0));
     assert_eq!((record.expires_at(), record.principal()), (Timestamp::from_millis(61_000), Some("ann")));
     assert_eq!((value(&record, "n"), record.flash("n")), (Some(&b"41"[..]), Some(&b"\"saved\""[..])));
     assert!(record.entry("plan").unwrap().is_immutable() && !record.entry("n").unwrap().is_immutable());
@@ -133,7 +133,7 @@ fn a_renewal_replaces_secret_principal_and_timeout() {
         .lifetime(Lifetime::ENDLESS.with_idle(Duration::from_secs(5)));
     let changed = record().apply(&changes).unwrap();
     assert_eq!((changed.secret_hash(), changed.principal()), (new, Some("bob")));
-    assert_eq!((changed.idle(), changed.absolute_deadline()), (Some(Duration::from_secs(5)), Timestamp::NEVER));
+    assert_eq!(changed.lifetime(), Lifetime::ENDLESS.with_idle(Duration::from_secs(5)));
     assert_eq!(changed.apply(&Changes::new(NOW, secret())), Err(Refusal::Gone));
 }
 

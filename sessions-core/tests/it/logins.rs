@@ -51,7 +51,7 @@ fn longest(fixture: &Fixture, browser: &mut Browser) -> Duration {
     let id = browser.visit(Session::id).result.unwrap();
     let now = fixture.clock.now();
     let record = block_on(fixture.store.load(id, now)).unwrap().unwrap();
-    record.absolute_deadline().since(now)
+    record.lifetime().absolute_deadline().since(now)
 }
 
 #[test]

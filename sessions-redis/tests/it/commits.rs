@@ -105,7 +105,7 @@ fn assert_same(found: &Record, expected: &Record, what: &Changes) {
         let mut flashes: Vec<_> = record.flashes().map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
         entries.sort();
         flashes.sort();
-        let times = (record.created(), record.last_seen(), record.idle(), record.absolute_deadline(), record.version());
+        let times = (record.created(), record.last_seen(), record.lifetime(), record.version());
         (entries, flashes, times, record.principal().map(str::to_owned), *record.secret_hash().as_bytes())
     };
     assert_eq!(parts(found), parts(expected), "{what:?}");

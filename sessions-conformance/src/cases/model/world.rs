@@ -238,7 +238,7 @@ impl<'a> Facts<'a> {
     fn of(record: &'a Record) -> Self {
         Self {
             secret: record.secret_hash(),
-            times: [record.created(), record.last_seen(), record.expires_at(), record.absolute_deadline()],
+            times: [record.created(), record.last_seen(), record.expires_at(), record.lifetime().absolute_deadline()],
             version: record.version(),
             principal: record.principal(),
             entries: entries(record),
