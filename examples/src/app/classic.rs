@@ -60,9 +60,9 @@ pub(super) fn destroy(session: &Session) -> Reply {
 
 pub(super) fn set_immutable(session: &Session) -> Result<Reply, Error> {
     let business = ["Edward", "value 2"].map(|name| Business { name: name.to_owned() });
-    BUSINESS.set_immutable(session, &Vec::from(business))?;
+    BUSINESS.set_immutable(session, business.as_slice())?;
     // From now on a plain `set` of the entry is refused.
-    let refused = BUSINESS.set(session, &vec![Business { name: "Gabriel".to_owned() }]).is_err();
+    let refused = BUSINESS.set(session, [Business { name: "Gabriel".to_owned() }].as_slice()).is_err();
     Ok(Reply::text(if refused { "ok" } else { "an immutable entry was replaced" }))
 }
 

@@ -1,5 +1,6 @@
 //! Typed keys.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -46,6 +47,84 @@ impl<T> Key<T> {
         self.name
     }
 
+    /// Sets the entry, as [`Session::set`] does.
+    ///
+    /// The value may be of a borrowed form of `T`, such as `str` for a `String`, that serializes in
+    /// the same way.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Session::set`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const NAME: Key<String> = Key::new("name");
+    /// const SIZES: Key<Vec<u32>> = Key::new("sizes");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// NAME.set(&session, "iris")?;
+    /// SIZES.set(&session, [38, 40].as_slice())?;
+    /// assert_eq!(NAME.get(&session)?.as_deref(), Some("iris"));
+    /// assert_eq!(SIZES.get(&session)?, Some(vec![38, 40]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn set<Q>(&self, session: &Session, value: &Q) -> Result<(), Error>
+    where
+        T: Borrow<Q>,
+        Q: Serialize + ?Sized,
+    {
+        session.set(self.name, value)
+    }
+
+    /// Sets an immutable entry, as [`Session::set_immutable`] does.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Session::set_immutable`].
+    pub fn set_immutable<Q>(&self, session: &Session, value: &Q) -> Result<(), Error>
+    where
+        T: Borrow<Q>,
+        Q: Serialize + ?Sized,
+    {
+        session.set_immutable(self.name, value)
+    }
+
+    /// Stores a flash, as [`Session::set_flash`] does.
+    ///
+    /// A flash and an entry of the same name are two values.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Session::set_flash`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const SAVED: Key<u32> = Key::new("saved");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// SAVED.set_flash(&session, &3)?;
+    /// assert_eq!(SAVED.get(&session)?, None);
+    /// assert_eq!(SAVED.flash(&session)?, Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn set_flash<Q>(&self, session: &Session, value: &Q) -> Result<(), Error>
+    where
+        T: Borrow<Q>,
+        Q: Serialize + ?Sized,
+    {
+        session.set_flash(self.name, value)
+    }
+
     /// Removes the entry and returns whether it existed, as [`Session::remove`] does.
     ///
     /// ```
@@ -55,7 +134,7 @@ impl<T> Key<T> {
     ///
     /// # pollster::block_on(async {
     /// # let session = Sessions::builder().build()?.open().session([]).await?;
-    /// NAME.set(&session, &"iris".to_owned())?;
+    /// NAME.set(&session, "iris")?;
     /// assert!(NAME.remove(&session));
     /// assert_eq!(NAME.get(&session)?, None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -75,7 +154,7 @@ impl<T> Key<T> {
     ///
     /// # pollster::block_on(async {
     /// # let session = Sessions::builder().build()?.open().session([]).await?;
-    /// NOTICE.set_flash(&session, &"saved".to_owned())?;
+    /// NOTICE.set_flash(&session, "saved")?;
     /// assert!(NOTICE.remove_flash(&session));
     /// assert_eq!(NOTICE.flash(&session)?, None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -112,7 +191,7 @@ impl<T: DeserializeOwned> Key<T> {
     ///
     /// # pollster::block_on(async {
     /// let sessions = Sessions::builder().build()?;
-    /// let login = |session: &sessions_core::Session| BROWSER.set(session, &"Firefox".to_owned());
+    /// let login = |session: &sessions_core::Session| BROWSER.set(session, "Firefox");
     /// let _ = sessions.issue_with(Login::new("ann"), login).await?;
     /// let devices = sessions.sessions_of("ann").await?;
     /// assert_eq!(BROWSER.get_from(&devices[0])?.as_deref(), Some("Firefox"));
@@ -153,7 +232,7 @@ impl<T: DeserializeOwned> Key<T> {
     ///
     /// # pollster::block_on(async {
     /// # let session = Sessions::builder().build()?.open().session([]).await?;
-    /// NOTICE.set_flash(&session, &"saved".to_owned())?;
+    /// NOTICE.set_flash(&session, "saved")?;
     /// assert_eq!(NOTICE.flash(&session)?.as_deref(), Some("saved"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
@@ -184,7 +263,7 @@ impl<T: DeserializeOwned> Key<T> {
     ///
     /// # pollster::block_on(async {
     /// # let session = Sessions::builder().build()?.open().session([]).await?;
-    /// NOTICE.set_flash(&session, &"saved".to_owned())?;
+    /// NOTICE.set_flash(&session, "saved")?;
     /// assert_eq!(NOTICE.peek_flash(&session)?.as_deref(), Some("saved"));
     /// assert!(session.has_flash());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -192,53 +271,6 @@ impl<T: DeserializeOwned> Key<T> {
     /// ```
     pub fn peek_flash(&self, session: &Session) -> Result<Option<T>, Error> {
         session.peek_flash(self.name)
-    }
-}
-
-impl<T: Serialize> Key<T> {
-    /// Sets the entry, as [`Session::set`] does.
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Session::set`].
-    pub fn set(&self, session: &Session, value: &T) -> Result<(), Error> {
-        session.set(self.name, value)
-    }
-
-    /// Sets an immutable entry, as [`Session::set_immutable`] does.
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Session::set_immutable`].
-    pub fn set_immutable(&self, session: &Session, value: &T) -> Result<(), Error> {
-        session.set_immutable(self.name, value)
-    }
-
-    /// Stores a flash, as [`Session::set_flash`] does.
-    ///
-    /// A flash and an entry of the same name are two values.
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Session::set_flash`].
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use sessions_core::{Key, Sessions};
-    ///
-    /// const SAVED: Key<u32> = Key::new("saved");
-    ///
-    /// # pollster::block_on(async {
-    /// # let session = Sessions::builder().build()?.open().session([]).await?;
-    /// SAVED.set_flash(&session, &3)?;
-    /// assert_eq!(SAVED.get(&session)?, None);
-    /// assert_eq!(SAVED.flash(&session)?, Some(3));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// # }).unwrap();
-    /// ```
-    pub fn set_flash(&self, session: &Session, value: &T) -> Result<(), Error> {
-        session.set_flash(self.name, value)
     }
 }
 

@@ -234,7 +234,7 @@ fn a_key_reads_and_writes_the_flash_of_its_name() {
     browser.visit(|session| {
         session.set("notice", "an entry").unwrap();
         assert!(!NOTICE.remove_flash(session));
-        NOTICE.set_flash(session, &"saved".to_owned()).unwrap();
+        NOTICE.set_flash(session, "saved").unwrap();
     });
     browser.visit(|session| {
         assert_eq!(session.peek_flash::<String>("notice").unwrap().as_deref(), Some("saved"));
@@ -243,7 +243,7 @@ fn a_key_reads_and_writes_the_flash_of_its_name() {
     assert_eq!(browser.visit(|session| NOTICE.flash(session).unwrap()).result.as_deref(), Some("saved"));
     browser.visit(|session| {
         assert_eq!(NOTICE.flash(session).unwrap(), None, "it was read");
-        NOTICE.set_flash(session, &"again".to_owned()).unwrap();
+        NOTICE.set_flash(session, "again").unwrap();
         assert!(NOTICE.remove_flash(session) && !session.has_flash());
         session.set_flash("notice", &7).unwrap();
         assert_eq!(NOTICE.flash(session).unwrap_err().kind(), ErrorKind::Decode);

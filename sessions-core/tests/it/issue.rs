@@ -73,7 +73,7 @@ fn the_devices_are_the_principals_own_sessions() {
 
     let fixture = Fixture::new();
     let issue = |user, device: &str| {
-        let fill = |session: &Session| DEVICE.set(session, &device.to_owned());
+        let fill = |session: &Session| DEVICE.set(session, device);
         block_on(fixture.sessions.issue_with(Login::new(user), fill)).unwrap()
     };
     let (laptop, phone, _) = (issue("ann", "laptop"), issue("ann", "phone"), issue("bob", "tablet"));
