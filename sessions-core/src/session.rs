@@ -439,7 +439,7 @@ impl Session {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
-    pub async fn destroy_others(&self) -> Result<usize, Error> {
+    pub async fn destroy_others(&self) -> Result<u64, Error> {
         let (principal, id) = {
             let state = self.shared.lock();
             (state.principal().map(str::to_owned), state.id())

@@ -31,11 +31,11 @@ pub(crate) async fn run(what: &str, url: &str, count: u64) {
         "list" => assert_eq!(count_listed(&store).await, count),
         "destroy-others" => {
             let ended = sessions(&store, None).destroy_others(PRINCIPAL, id(PRINCIPAL, count - 1)).await;
-            assert_eq!(ended.expect("the store ends them") as u64, count - 1);
+            assert_eq!(ended.expect("the store ends them"), count - 1);
         }
         "destroy-principal" => {
             let ended = sessions(&store, None).destroy_principal(PRINCIPAL).await;
-            assert_eq!(ended.expect("the store ends them") as u64, count);
+            assert_eq!(ended.expect("the store ends them"), count);
         }
         _ => panic!("{what}?"),
     }

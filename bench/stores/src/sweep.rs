@@ -51,7 +51,7 @@ async fn sweep(sessions: &Sessions) -> f64 {
     while begin.elapsed() < TURN {
         let some = sessions.sweep(SLICE).await.expect("the store writes");
         swept += some;
-        if some < SLICE {
+        if some < SLICE as u64 {
             break;
         }
     }

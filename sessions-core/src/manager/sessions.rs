@@ -192,7 +192,7 @@ impl Sessions {
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
     /// some sessions may then still be live.
-    pub async fn destroy_others(&self, principal: &str, keep: SessionId) -> Result<usize, Error> {
+    pub async fn destroy_others(&self, principal: &str, keep: SessionId) -> Result<u64, Error> {
         self.destroy_of(principal, Some(keep)).await
     }
 
@@ -202,18 +202,18 @@ impl Sessions {
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
     /// some sessions may then still be live.
-    pub async fn destroy_principal(&self, principal: &str) -> Result<usize, Error> {
+    pub async fn destroy_principal(&self, principal: &str) -> Result<u64, Error> {
         self.destroy_of(principal, None).await
     }
 
     /// Ends a principal's sessions, except `except`, and returns how many.
-    pub(crate) async fn destroy_of(&self, principal: &str, except: Option<SessionId>) -> Result<usize, Error> {
+    pub(crate) async fn destroy_of(&self, principal: &str, except: Option<SessionId>) -> Result<u64, Error> {
         let ended =
             self.check_answer(StoreCall::Destroy, self.store().destroy_of_principal(principal, except).await)?;
         for id in &ended {
             self.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Revoked });
         }
-        Ok(ended.len())
+        Ok(ended.len() as u64)
     }
 
     /// Counts the sessions in the store, possibly including expired ones that are not swept yet.
@@ -272,12 +272,12 @@ impl Sessions {
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write.
-    pub async fn sweep(&self, limit: usize) -> Result<usize, Error> {
+    pub async fn sweep(&self, limit: usize) -> Result<u64, Error> {
         let swept = self.check_answer(StoreCall::Sweep, self.store().sweep(limit, self.now()).await)?;
         for id in &swept {
             self.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Expired });
         }
-        Ok(swept.len())
+        Ok(swept.len() as u64)
     }
 
     /// Returns the cookie's name.

@@ -48,7 +48,7 @@ impl Sweeper {
 /// round; the next one retries.
 fn sweep(sessions: &Sessions) -> bool {
     let swept = catch_unwind(AssertUnwindSafe(|| pollster::block_on(sessions.sweep(SLICE))));
-    swept.is_ok_and(|swept| swept.is_ok_and(|swept| swept >= SLICE))
+    swept.is_ok_and(|swept| swept.is_ok_and(|swept| swept >= SLICE as u64))
 }
 
 #[cfg(test)]
