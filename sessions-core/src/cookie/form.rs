@@ -17,7 +17,7 @@ const MAX_AGE: u64 = 400 * 24 * 60 * 60;
 pub(super) const MAX_PAIR_LENGTH: usize = 4096;
 
 /// When a browser sends the cookie with requests from other sites.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SameSite {
     /// Never. Users who follow a link or return from an external sign-in (OAuth) arrive signed out.

@@ -10,7 +10,7 @@ use crate::record::{Limits, Values};
 use crate::request::{CrossOriginRule, Pages};
 
 /// The treatment of requests that ask for their session while the store is unreachable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OutagePolicy {
     /// The request fails with 503; its cookie and record are kept.
@@ -27,7 +27,7 @@ pub enum OutagePolicy {
 
 /// The treatment of a login beyond
 /// [`sessions_per_principal`](crate::SessionsBuilder::sessions_per_principal).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LimitPolicy {
     /// The principal's oldest logins end.

@@ -14,7 +14,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// A refused request gets a 403 when it asks for its session. Browsers report where a request comes
 /// from in `Sec-Fetch-Site`, and older ones, or those on a page over plain HTTP, in `Origin`.
 /// Clients that send neither are not browsers, and are allowed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CrossOrigin {
     /// None: the application checks its requests itself.
