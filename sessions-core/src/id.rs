@@ -50,6 +50,18 @@ impl SessionId {
     }
 }
 
+impl From<Uuid> for SessionId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl From<SessionId> for Uuid {
+    fn from(id: SessionId) -> Self {
+        id.0
+    }
+}
+
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
@@ -119,6 +131,13 @@ mod tests {
     use std::hash::BuildHasher;
 
     use super::*;
+
+    #[test]
+    fn ids_and_uuids_convert_both_ways() {
+        let uuid = Uuid::from_u128(7);
+        let id = SessionId::from(uuid);
+        assert_eq!((id.to_uuid(), Uuid::from(id)), (uuid, uuid));
+    }
 
     /// A map takes an entry's position from the low bits of its hash, and a tag from the top seven.
     #[test]
