@@ -320,6 +320,7 @@ fn a_listing_serializes_ids_as_text_and_times_as_milliseconds() {
         "signed_in_at": now,
     }]);
     assert_eq!(serde_json::to_value(&listed).unwrap(), expected);
+    assert_eq!(serde_json::from_value::<Timestamp>(now.into()).unwrap(), listed[0].created_at());
     let text = expected[0]["id"].clone();
     assert_eq!(serde_json::from_value::<SessionId>(text).unwrap(), listed[0].id());
     assert!(serde_json::from_value::<SessionId>("ann".into()).is_err());
