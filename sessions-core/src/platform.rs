@@ -1,11 +1,22 @@
 //! Time, random bytes, and a future that is often ready at once.
 
 mod clock;
-mod entropy;
 mod maybe_ready;
+
+use std::io;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use maybe_ready::MaybeReady;
 
 pub(crate) use clock::{CLOCK_TOLERANCE, whole_millis};
-pub(crate) use entropy::{Entropy, fill_random};
+
+/// A function that fills a buffer with unpredictable bytes.
+///
+/// Not an option of the manager: outside tests, only the operating system should provide random
+/// bytes. There is no fallback. If the function fails, no session and no token is created.
+pub(crate) type Entropy = fn(&mut [u8]) -> io::Result<()>;
+
+/// Fills a buffer with random bytes from the operating system.
+pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
+    getrandom::fill(buffer).map_err(io::Error::other)
+}

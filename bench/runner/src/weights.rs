@@ -26,7 +26,7 @@ const WEIGHTS: [(&str, &[&str]); 11] = [
     ("JSON and text", &["serde", "core::fmt", "alloc::fmt", "core::str", "itoa", "alloc::string"]),
     ("token and cookie", &["token::", "base64url::", "::cookie::", "memchr"]),
     ("store and record", &["::store::", "dashmap", "::record::", "hashbrown"]),
-    ("time and random bytes", &["time::", "::clock::", "entropy", "getrandom"]),
+    ("time and random bytes", &["time::", "::clock::", "fill_random", "getrandom"]),
     ("the session's life: load, view, commit", &["sessions_core"]),
     ("the adapter", &["sessions_"]),
 ];
