@@ -1,7 +1,6 @@
 //! The public id of a session.
 
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -95,41 +94,8 @@ impl fmt::Display for InvalidSessionId {
 
 impl std::error::Error for InvalidSessionId {}
 
-/// The hasher of maps whose keys are ids that this process generated.
-///
-/// The default generator's ids are random already. One multiplication spreads the ids of a weaker
-/// generator. The hash need not resist flooding: an id from a client is looked up, never inserted.
-pub(crate) type IdHash = BuildHasherDefault<IdHasher>;
-
-#[derive(Debug, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let product = u128::from(self.0.rotate_left(23) ^ word) * 0x9e37_79b9_7f4a_7c15;
-        self.0 = (product >> 64) as u64 ^ product as u64;
-    }
-
-    fn write_usize(&mut self, _length: usize) {}
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-    use std::hash::BuildHasher;
-
     use super::*;
 
     #[test]
@@ -137,22 +103,5 @@ mod tests {
         let uuid = Uuid::from_u128(7);
         let id = SessionId::from(uuid);
         assert_eq!((id.to_uuid(), Uuid::from(id)), (uuid, uuid));
-    }
-
-    /// A map takes an entry's position from the low bits of its hash, and a tag from the top seven.
-    #[test]
-    fn ids_of_a_weak_generator_hash_apart() {
-        let count = 10_000;
-        let hashes = |id: fn(u128) -> u128| -> Vec<u64> {
-            (0..count).map(|number| IdHash::new().hash_one(SessionId::from_bytes(id(number).to_be_bytes()))).collect()
-        };
-        for hashes in [hashes(|number| number), hashes(|number| number << 64), hashes(|number| number << 64 | number)] {
-            let distinct =
-                |shift: u32, mask: u64| hashes.iter().map(|hash| hash >> shift & mask).collect::<HashSet<_>>().len();
-            assert_eq!(distinct(0, u64::MAX), count as usize);
-            assert_eq!(distinct(57, 0x7f), 128);
-            // Of 10,000 random numbers below 2^14, 7,485 differ.
-            assert!(distinct(0, 0x3fff) > 6_000, "{}", distinct(0, 0x3fff));
-        }
     }
 }
