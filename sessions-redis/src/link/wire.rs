@@ -46,8 +46,11 @@ pub(super) struct Wire {
 struct State {
     number: u64,
     under_way: AtomicUsize,
-    begun: AtomicUsize,
-    answered: AtomicUsize,
+    /// Whether a request has begun since the last tick.
+    is_used: AtomicBool,
+    /// Number of ticks with a request since the last answer. It outlasts the watch: a request whose
+    /// deadline is shorter than a silence ends before the silence shows.
+    quiet: AtomicUsize,
     is_watched: AtomicBool,
     /// The reason why no more replies will come, once the connection is broken.
     end: OnceLock<String>,
@@ -115,7 +118,7 @@ impl Wire {
             // The reply may have arrived meanwhile.
             Either::Right(((), exchange)) => exchange.now_or_never().unwrap_or_else(|| Err(self.state.why_lost())),
         };
-        self.state.answered.fetch_add(1, Ordering::Relaxed);
+        self.state.quiet.store(0, Ordering::Relaxed);
         answer
     }
 
@@ -228,27 +231,20 @@ impl State {
 /// keep coming. Counts ticks rather than looks at a clock, so that a process that was itself
 /// suspended does not blame the server, and a request costs two counters.
 async fn watch(state: Arc<State>, silence: Duration) {
-    let counts = || (state.begun.load(Ordering::SeqCst), state.answered.load(Ordering::Relaxed));
     let patience = silence.as_millis() / TICK.as_millis() + 1;
-    let (mut seen, mut quiet) = (counts(), 0);
     while state.end.get().is_none() {
         tokio::time::sleep(TICK).await;
-        let now = counts();
-        if now.1 != seen.1 {
-            quiet = 0;
-        } else if now.0 != seen.0 || state.under_way.load(Ordering::Relaxed) > 0 {
-            quiet += 1;
-        } else {
-            state.is_watched.store(false, Ordering::SeqCst);
-            // A request that began just now may have found it watched.
-            if counts().0 == now.0 || state.is_watched.swap(true, Ordering::SeqCst) {
-                return;
+        if state.is_used.swap(false, Ordering::SeqCst) || state.under_way.load(Ordering::Relaxed) > 0 {
+            if state.quiet.fetch_add(1, Ordering::Relaxed) as u128 + 1 >= patience {
+                state.give_up(&format!("no answer for {SILENCE:?}"));
             }
+            continue;
         }
-        if quiet >= patience {
-            state.give_up(&format!("no answer for {SILENCE:?}"));
+        state.is_watched.store(false, Ordering::SeqCst);
+        // A request that began just now may have found it watched.
+        if !state.is_used.load(Ordering::SeqCst) || state.is_watched.swap(true, Ordering::SeqCst) {
+            return;
         }
-        seen = now;
     }
 }
 
@@ -258,7 +254,7 @@ struct UnderWay<'a>(&'a AtomicUsize);
 impl<'a> UnderWay<'a> {
     fn begin(state: &'a State) -> Self {
         state.under_way.fetch_add(1, Ordering::Relaxed);
-        state.begun.fetch_add(1, Ordering::SeqCst);
+        state.is_used.store(true, Ordering::SeqCst);
         Self(&state.under_way)
     }
 }

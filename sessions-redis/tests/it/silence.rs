@@ -97,16 +97,20 @@ fn a_short_deadline_gives_a_silent_connection_up() {
     if !test_servers::installed() {
         return;
     }
-    let proxy = Proxy::to(server().port());
-    let prefix = prefix();
-    let builder = RedisStore::builder().prefix(prefix.as_str()).load_deadline(Duration::from_millis(40));
-    let hurried = builder.open(&proxy.url()).unwrap();
-    let id = id();
-    block_on(hurried.create(&record(id).build().unwrap())).unwrap();
-    proxy.silence();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while block_on(hurried.load(id, NOW)).is_err() {
-        assert!(Instant::now() < deadline, "it never got a new connection");
+    // Without a pause, the next load begins before the watch notices the end of the last one.
+    for (deadline, pause) in [(40, 0), (40, 110), (200, 110)] {
+        let proxy = Proxy::to(server().port());
+        let prefix = prefix();
+        let builder = RedisStore::builder().prefix(prefix.as_str()).load_deadline(Duration::from_millis(deadline));
+        let hurried = builder.open(&proxy.url()).unwrap();
+        let id = id();
+        block_on(hurried.create(&record(id).build().unwrap())).unwrap();
+        proxy.silence();
+        let end = Instant::now() + Duration::from_secs(20);
+        while block_on(hurried.load(id, NOW)).is_err() {
+            assert!(Instant::now() < end, "it never got a new connection, {pause} ms apart");
+            thread::sleep(Duration::from_millis(pause));
+        }
     }
 }
 
