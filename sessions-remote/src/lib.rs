@@ -18,5 +18,6 @@ pub use open_error::{OpenError, OpenErrorKind};
 pub use options::Options;
 pub use runtime::{Background, caller, try_ends};
 pub use store::{OpenByUrl, RemoteStore};
+pub use tries::vary;
 pub use url::{PERCENT_ENCODING, UrlOptions};
 pub use writers::shows_write;

@@ -179,8 +179,7 @@ impl Outage {
             };
             last = Some(failure);
             let until = unreached_since.and_then(|since| since.checked_add(deadline.patience));
-            // A part of the pause is left to chance, so that clients do not come back together.
-            let pause_now = pause.mul_f64(0.5 + 0.5 * chance());
+            let pause_now = vary(pause);
             if Instant::now() + pause_now >= until.map_or(deadline.at, |until| until.min(deadline.at)) {
                 return Outcome { answer: Err(self.elapsed(deadline, last)), is_in_doubt };
             }
@@ -222,6 +221,14 @@ impl Outage {
     fn silence(&self, time: Duration) -> String {
         format!("{} did not answer within {time:?}", self.database)
     }
+}
+
+/// Returns a pause between tries, half of which is left to chance.
+///
+/// So clients of a database that was down do not come back together.
+#[must_use]
+pub fn vary(pause: Duration) -> Duration {
+    pause - pause.mul_f64(0.5 * chance())
 }
 
 /// Returns a random number from 0 to 1. It need not be secret.

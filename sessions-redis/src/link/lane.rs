@@ -1,11 +1,13 @@
 //! A connection to one server, which reconnects whenever it breaks.
 
+use std::iter::successors;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::select;
 use redis::ConnectionInfo;
+use sessions_remote::vary;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -17,20 +19,20 @@ use crate::error::Fault;
 /// Time that a request waits for a connection before it looks for another way.
 const CONNECTION_WAIT: Duration = Duration::from_millis(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Time after which a server is not expected back any moment.
 const SHORT_ATTEMPTS: Duration = Duration::from_secs(60);
 
-const LONG: Pace =
-    Pace { limit: Duration::from_secs(1), longest_pause: Duration::from_secs(1), reports_failures: true };
-/// The longest time that a server is back without being noticed.
-const SHORT: Pace =
-    Pace { limit: Duration::from_millis(100), longest_pause: Duration::from_millis(80), reports_failures: false };
+const LONG: Pace = Pace { limit: Duration::from_secs(1), growth: 2.0, reports_failures: true };
+/// A server that is back is noticed after about an eighth of the time that it was away.
+const SHORT: Pace = Pace { limit: Duration::from_millis(100), growth: 1.125, reports_failures: false };
 
 /// How attempts to connect follow each other.
 #[derive(Clone, Copy)]
 struct Pace {
     limit: Duration,
-    longest_pause: Duration,
+    /// The factor by which each pause is longer than the one before.
+    growth: f64,
     reports_failures: bool,
 }
 
@@ -120,7 +122,7 @@ impl Lane {
 /// Tries to connect until there is a connection, or no user of it.
 ///
 /// Beside attempts that a slow server can answer, short ones are made for a while: a server that
-/// returns is reached at once, even if the network has swallowed a longer one.
+/// returns is reached soon, even if the network has swallowed a longer one.
 async fn keep_connecting(lane: Weak<Lane>) {
     let short = async {
         tokio::time::sleep(SHORT.limit).await;
@@ -136,7 +138,7 @@ async fn keep_connecting(lane: Weak<Lane>) {
 /// This runs on the runtime with the clock, and only the attempts run on the lane's own. A task
 /// there that slept by the clock of the store's runtime would panic when the store is dropped.
 async fn repeat_attempts(lane: &Weak<Lane>, pace: Pace) {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = pauses(pace);
     while let Some((info, runtime)) = lane.upgrade().map(|lane| (lane.info.clone(), lane.runtime.clone())) {
         let attempted = attempt(&info, &runtime, pace.limit).await;
         let Some(lane) = lane.upgrade() else { return };
@@ -158,9 +160,16 @@ async fn repeat_attempts(lane: &Weak<Lane>, pace: Pace) {
             Err(_) => {}
         }
         drop(lane);
-        tokio::time::sleep(pause).await;
-        pause = pace.longest_pause.min(pause * 2);
+        tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
     }
+}
+
+/// Returns the pauses between attempts, which differ from client to client.
+///
+/// A server that has just started has to accept the connections of all clients.
+fn pauses(pace: Pace) -> impl Iterator<Item = Duration> {
+    let longer = move |pause: &Duration| Some(LONGEST_PAUSE.min(pause.mul_f64(pace.growth)));
+    successors(Some(FIRST_PAUSE), longer).map(vary)
 }
 
 /// Tries to connect once. The outer error is that of the task.
@@ -186,9 +195,35 @@ async fn attempt(info: &ConnectionInfo, runtime: &Handle, limit: Duration) -> Re
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use redis::IntoConnectionInfo;
 
     use super::*;
+
+    /// Returns the number of attempts of a client in the first `secs` seconds.
+    fn attempts(secs: u64) -> usize {
+        let within = |pace| {
+            let ends = pauses(pace).scan(Duration::ZERO, |end, pause| {
+                *end += pause;
+                Some(*end)
+            });
+            ends.take_while(|end| *end < Duration::from_secs(secs)).count()
+        };
+        within(LONG) + within(SHORT)
+    }
+
+    #[test]
+    fn attempts_become_rare_in_a_long_outage() {
+        assert!((20..50).contains(&attempts(1)), "{}", attempts(1));
+        assert!(attempts(60) < 250, "{}", attempts(60));
+    }
+
+    #[test]
+    fn clients_do_not_attempt_together() {
+        let all: BTreeSet<_> = (0..100).filter_map(|_| pauses(SHORT).nth(9)).collect();
+        assert!(all.len() > 90, "{} of 100 pauses differ", all.len());
+    }
 
     /// Regression: the store was then without a connection for ever.
     #[test]
