@@ -62,14 +62,16 @@ impl RedisBuilder {
         options
     }
 
-    /// Makes logouts, renewals and rotations wait for replicas (`WAIT`), for at most `within`.
+    /// Makes logouts, logins, renewals and rotations wait for replicas (`WAIT`), for at most
+    /// `within`.
     ///
     /// Off by default: without replicas, nothing could be confirmed and every logout would fail.
     ///
     /// Without it, a primary that dies just after it acknowledged a logout may take the logout with
     /// it: the replica that follows still has the session. In the same way, a token that was
-    /// replaced, as at a login, is valid again, and one that a rotation has sent opens nothing. Ask
-    /// for as many replicas as each primary has, since any of them may follow it. If too few
+    /// replaced, as at a login, is valid again, and one that a rotation has sent opens nothing. And
+    /// a session whose entry in the list of its principal is lost outlives the end of all of them.
+    /// Ask for as many replicas as each primary has, since any of them may follow it. If too few
     /// replicas confirm, the call fails, although the primary has applied it. Waiting calls use
     /// separate connections, and concurrent ones share one `WAIT`. The deadline of a write grows by
     /// `within`.

@@ -16,7 +16,7 @@ use sessions_remote::{Answer, Failure, Values};
 
 use crate::engine::{AT_ONCE, Redis, command, judge_end, span};
 use crate::error::Fault;
-use crate::link::Form;
+use crate::link::{Form, Judge, Written};
 use crate::scripts::{DELETE_OF, DOUBT, ENTRIES, LIST, Script};
 
 /// Number of entries that a server examines per step, which takes it less than a millisecond.
@@ -57,7 +57,8 @@ impl Redis {
         // A span, so that the server's clock need not agree with anybody's.
         let life = span(record.last_seen(), record.lifetime().absolute_deadline());
         let life = life.map(|life| life.to_string()).unwrap_or_default();
-        self.run_on(principal, &LIST, (record.id().as_bytes(), life)).await
+        // A session whose entry a failover lost would outlive the end of all of them.
+        self.run_on(principal, &LIST, (record.id().as_bytes(), life), Some(&|_| Written::Now)).await
     }
 
     /// Removes entries of sessions that never come back.
@@ -74,14 +75,17 @@ impl Redis {
         Ok(())
     }
 
-    async fn run_on<A>(&self, principal: &str, script: &Script, arguments: A) -> Answer<()>
-    where
-        A: ToRedisArgs + Send + Sync,
-    {
+    async fn run_on(
+        &self,
+        principal: &str,
+        script: &Script,
+        arguments: impl ToRedisArgs + Send + Sync,
+        for_good: Option<&Judge<'_>>,
+    ) -> Answer<()> {
         let key = self.keys.principal(principal);
         // Room for an id and a number.
         let build = |form| script.call(form, &key, 32, &arguments);
-        self.write(&key, Form::Short, &build, None).await?;
+        self.write(&key, Form::Short, &build, for_good).await?;
         Ok(())
     }
 
@@ -192,7 +196,7 @@ impl Redis {
     pub(crate) async fn doubt(&self, principal: &str, entries: &[Entry]) -> Answer<()> {
         for some in entries.chunks(STEP) {
             let doubted: Vec<_> = some.iter().map(|entry| (entry.id.as_bytes(), &*entry.score)).collect();
-            self.run_on(principal, &DOUBT, (UNCONFIRMED_FOR, doubted)).await?;
+            self.run_on(principal, &DOUBT, (UNCONFIRMED_FOR, doubted), None).await?;
         }
         Ok(())
     }

@@ -25,7 +25,8 @@ pub(crate) static PATCH: Script = Script::new(include_str!("lua/patch.lua"));
 /// principal. Returns 1 if it did, 0 if there is none, and -1 if it is another's.
 pub(crate) static DELETE_OF: Script = Script::new(include_str!("lua/delete_of.lua"));
 /// Lists a session under a principal. Arguments: its id, the milliseconds that it may live or
-/// nothing. Drops a few entries that have ended.
+/// nothing. Drops a few entries that have ended. Writes in any case: WAIT waits for a connection's
+/// last write.
 pub(crate) static LIST: Script = Script::new(include_str!("lua/list.lua"));
 /// Returns the name of the server's process, or nothing if the user may not ask for it, and what
 /// ZSCAN replies. Arguments: the name of the process whose position it is, the position, the number

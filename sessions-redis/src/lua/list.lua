@@ -6,7 +6,8 @@ local number = function(value) return string.format('%.0f', value) end
 local ended = redis.call('ZRANGEBYSCORE', key, 0, number(now), 'LIMIT', 0, 100)
 if #ended > 0 then redis.call('ZREM', key, unpack(ended)) end
 local left = redis.call('PTTL', key)
-redis.call('ZADD', key, 'GT', life and number(now + life) or '+inf', id)
+local changed = redis.call('ZADD', key, 'GT', 'CH', life and number(now + life) or '+inf', id)
+if changed == 0 and redis.call('ZADD', key, 0, '') then redis.call('ZREM', key, '') end
 if not life then redis.call('PERSIST', key)
 elseif left ~= -1 and left < life then redis.call('PEXPIRE', key, number(life)) end
 return 1

@@ -101,43 +101,72 @@ fn waiting_for_replicas_confirms_every_end() {
     assert!(block_on(store.load(id, NOW)).unwrap().is_none());
 }
 
-#[test]
-fn replicas_confirm_an_end_after_a_lost_reply() {
+/// Connects a replica with its primary, through a proxy.
+fn replicate(primary: &Server, replica: &Server) -> Proxy {
+    let replication = Proxy::to(primary.port());
+    assert_eq!(primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]), "OK");
+    assert_eq!(replica.cli(&["REPLICAOF", "127.0.0.1", &replication.port().to_string()]), "OK");
+    replication
+}
+
+/// Runs a test on a primary of each kind and its replica.
+fn on_each_pair(test: impl Fn(&Server, &Server)) {
     if test_servers::installed() {
-        confirm_after_a_lost_reply(&[Server::start(), Server::start()]);
+        test(&Server::start(), &Server::start());
     }
     // For its WAIT, only writes count.
     if test_servers::valkey_is_installed() {
         let start = || Options::new().valkey().start();
-        confirm_after_a_lost_reply(&[start(), start()]);
+        test(&start(), &start());
     }
 }
 
-fn confirm_after_a_lost_reply([primary, replica]: &[Server; 2]) {
-    let replication = Proxy::to(primary.port());
-    let port = replication.url().rsplit_once(':').unwrap().1.to_owned();
-    assert_eq!(primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]), "OK");
-    assert_eq!(replica.cli(&["REPLICAOF", "127.0.0.1", &port]), "OK");
-    let proxy = Proxy::to(primary.port());
-    let store = RedisStore::builder()
-        .commit_deadline(Duration::from_millis(800))
-        .wait_for_replicas(1, Duration::from_millis(200))
-        .open(&proxy.url())
-        .unwrap();
-    let steady = patient().prefix("session:").open(&primary.url()).unwrap();
-    let id = id();
-    block_on(steady.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
-    while replica.cli(&["EXISTS", &format!("session:{id}")]) != "1" {
-        thread::sleep(Duration::from_millis(10));
-    }
-    // Both connections are open, and the server knows the script.
-    block_on(store.ping()).unwrap();
-    let _ = block_on(store.destroy(crate::support::id()));
-    replication.swallow();
-    proxy.lose_next_reply();
-    let result = block_on(store.destroy(id));
-    assert_eq!(proxy.losses(), 1);
-    assert_eq!(result.unwrap_err().kind(), StoreErrorKind::TimedOut, "no replica has it");
+/// Opens a store that waits for a replica, for less than its deadline.
+fn waiting(url: &str) -> RedisStore {
+    let builder = RedisStore::builder().commit_deadline(Duration::from_millis(800));
+    builder.wait_for_replicas(1, Duration::from_millis(200)).open(url).unwrap()
+}
+
+#[test]
+fn replicas_confirm_an_end_after_a_lost_reply() {
+    on_each_pair(|primary, replica| {
+        let replication = replicate(primary, replica);
+        let proxy = Proxy::to(primary.port());
+        let store = waiting(&proxy.url());
+        let steady = patient().prefix("session:").open(&primary.url()).unwrap();
+        let id = id();
+        block_on(steady.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
+        while replica.cli(&["EXISTS", &format!("session:{id}")]) != "1" {
+            thread::sleep(Duration::from_millis(10));
+        }
+        // Both connections are open, and the server knows the script.
+        block_on(store.ping()).unwrap();
+        let _ = block_on(store.destroy(crate::support::id()));
+        replication.swallow();
+        proxy.lose_next_reply();
+        let result = block_on(store.destroy(id));
+        assert_eq!(proxy.losses(), 1);
+        assert_eq!(result.unwrap_err().kind(), StoreErrorKind::TimedOut, "no replica has it");
+    });
+}
+
+/// Without its entry, the session would survive the end of all sessions of its principal.
+#[test]
+fn replicas_confirm_an_entry_that_was_there() {
+    on_each_pair(|primary, replica| {
+        let replication = replicate(primary, replica);
+        let store = waiting(&primary.url());
+        let steady = patient().prefix("session:").open(&primary.url()).unwrap();
+        let user = || record(id()).principal(Some("user")).build().unwrap();
+        // Both connections are open, and the replica is there.
+        block_on(steady.create(&user())).unwrap();
+        while block_on(store.create(&user())).is_err() {}
+        replication.swallow();
+        let new = user();
+        block_on(steady.create(&new)).unwrap();
+        let error = block_on(store.create(&new)).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::TimedOut, "no replica has it");
+    });
 }
 
 #[test]
@@ -146,10 +175,7 @@ fn ends_share_a_wait_for_replicas() {
         return;
     }
     let [primary, replica] = [Server::start(), Server::start()];
-    let replication = Proxy::to(primary.port());
-    let port = replication.port().to_string();
-    assert_eq!(primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]), "OK");
-    assert_eq!(replica.cli(&["REPLICAOF", "127.0.0.1", &port]), "OK");
+    let replication = replicate(&primary, &replica);
     let store = patient().wait_for_replicas(1, Duration::from_secs(10)).open(&primary.url()).unwrap();
     let create = || {
         let id = id();

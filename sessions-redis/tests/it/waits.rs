@@ -74,6 +74,21 @@ fn only_a_swap_that_wrote_waits() {
     });
 }
 
+/// Without its entry, the session would survive the end of all sessions of its principal.
+#[test]
+fn a_login_waits_until_it_is_listed() {
+    on_each(|server| {
+        let store = waiting(&server.url());
+        assert_eq!(sent(server, || _ = create(&store, 1)), ["EVALSHA", "WAIT", "SET"]);
+        let id = id();
+        block_on(store.create(&record(id).build().unwrap())).unwrap();
+        let anonymous = block_on(store.load(id, NOW)).unwrap().unwrap();
+        let login = changes().bind("user").renew(secret(8));
+        let commands = sent(server, || drop(block_on(store.commit(&anonymous, &login)).unwrap().unwrap()));
+        assert_eq!(commands, ["EVALSHA", "WAIT", "EVALSHA", "WAIT"]);
+    });
+}
+
 #[test]
 fn a_swap_found_done_by_a_lost_try_waits() {
     on_each(|server| {
@@ -142,7 +157,8 @@ fn a_primary_demoted_while_an_end_waits_leaves_it_in_doubt() {
     let [server, other] = [Server::start(), Server::start()];
     let builder = RedisStore::builder().prefix("session:").commit_deadline(Duration::from_secs(1));
     let store = builder.wait_for_replicas(1, Duration::from_secs(1)).open(&server.url()).unwrap();
-    let id = create(&store, 1);
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
     let kind = std::thread::scope(|scope| {
         let ending = scope.spawn(|| block_on(store.destroy(id)).map_err(|error| error.kind()));
         let begun = Instant::now();
