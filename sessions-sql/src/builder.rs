@@ -134,13 +134,12 @@ impl<D: Database> SqlBuilder<D> {
     ///
     /// Fails if an option is invalid, and outside a tokio runtime.
     pub fn open_pool(self, pool: Pool<D::Sqlx>) -> Result<RemoteStore<Sql<D>>, OpenError> {
+        let refuse = |reason| Err(OpenError::new(OpenErrorKind::Options, reason));
         if self.max_connections.is_some() {
-            let reason = "cannot set `max_connections` for an existing pool: set it on the pool";
-            return Err(OpenError::new(OpenErrorKind::Options, reason));
+            return refuse("cannot set `max_connections` for an existing pool: set it on the pool");
         }
         if self.origin == Origin::Pooled {
-            let reason = "`pgbouncer` needs connections that log no statements: open the store with a URL";
-            return Err(OpenError::new(OpenErrorKind::Options, reason));
+            return refuse("`pgbouncer` needs connections that log no statements: open the store with a URL");
         }
         let table = self.checked_table()?;
         let runtime = Handle::try_current().map_err(|_| {

@@ -1,7 +1,7 @@
 //! The connections of a store, each lent to one call at a time.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, iter, mem};
@@ -40,6 +40,8 @@ pub(crate) struct Connections<D: Database> {
     pub(crate) origin: Origin,
     /// Whether a connection of the pool has been found to be as it must be.
     is_examined: AtomicBool,
+    /// How often all connections were closed. Those that were lent meanwhile are closed later.
+    generation: AtomicUsize,
     /// Connections that can be lent at once. The pool would first ask the database whether one that
     /// is given back still answers.
     ready: Mutex<VecDeque<Borrowed<D>>>,
@@ -53,8 +55,8 @@ impl<D: Database> Connections<D> {
         let database = format!("{} database {}", D::NAME, D::place(&pool.connect_options()));
         let place = Place { table, database };
         let turns = Arc::new(Semaphore::new(pool.options().get_max_connections() as usize));
-        let (is_examined, ready) = (AtomicBool::new(false), Mutex::default());
-        Self { pool, place, runtime, turns, patience, origin, is_examined, ready }
+        let (is_examined, generation, ready) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::default());
+        Self { pool, place, runtime, turns, patience, origin, is_examined, generation, ready }
     }
 
     /// Lends a connection.
@@ -72,6 +74,7 @@ impl<D: Database> Connections<D> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
         if let Some(ready) = self.next_ready() {
             let mut lease = Lease::new(self, ready, turn);
+            lease.was_ready = true;
             lease.end(true);
             return Ok(lease);
         }
@@ -82,32 +85,23 @@ impl<D: Database> Connections<D> {
         // small, and a call that gives up must not take back what the next one needs.
         let home = Arc::clone(self);
         let acquiring = self.runtime.spawn(async move {
-            let connection = home.pool.acquire().await?;
+            let connection = home.pool.acquire().await.map_err(|error| of_connecting::<D>(&error, &home.place))?;
             Ok(Lease::new(&home, (connection, Instant::now()), turn))
         });
-        match acquiring.await {
-            Ok(lease) => lease.map_err(|error| of_connecting::<D>(&error, &self.place)),
-            Err(_) => Err(Failure::unreached("the runtime of the connections has ended")),
-        }
+        acquiring.await.unwrap_or_else(|_| Err(Failure::unreached("the runtime of the connections has ended")))
     }
 
     /// Examines a connection, which also shows that it answers.
     pub(crate) async fn examined(&self, mut lease: Lease<D>) -> Answer<Lease<D>> {
         let answer = timeout_at(self.patience_ends(), D::examine(lease.connection(), self.origin)).await;
         let answer = answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-        match answer {
-            Ok(None) => {
-                lease.end(true);
-                self.is_examined.store(true, Ordering::Relaxed);
-                Ok(lease)
-            }
-            Ok(Some(fault)) => Err(Failure::refused(fault)),
-            Err(error) => {
-                // The others are probably lost too.
-                self.clear(false);
-                Err(of_connecting::<D>(&error, &self.place))
-            }
-        }
+        // Without an answer, the others are probably lost too.
+        let answer = answer.inspect_err(|_| self.clear(false));
+        let fault = answer.map_err(|error| of_connecting::<D>(&error, &self.place))?;
+        fault.map_or(Ok(()), |fault| Err(Failure::refused(fault)))?;
+        lease.end(true);
+        self.is_examined.store(true, Ordering::Relaxed);
+        Ok(lease)
     }
 
     /// Returns until when the current try waits for a connection.
@@ -128,8 +122,10 @@ impl<D: Database> Connections<D> {
         }
     }
 
-    /// Closes all connections that nobody uses, or lets the pool check them.
+    /// Closes all connections, those in use when they come back. Or lets the pool check those that
+    /// nobody uses.
     pub(crate) fn clear(&self, closes: bool) {
+        self.generation.fetch_add(closes.into(), Ordering::SeqCst);
         let mut idle = mem::take(&mut *self.ready());
         // All of them first, since one that is given back can be acquired again.
         idle.extend(iter::from_fn(|| Some((self.pool.try_acquire()?, Instant::now()))));
@@ -168,6 +164,9 @@ impl<D: Database> Drop for Connections<D> {
 pub(crate) struct Lease<D: Database> {
     borrowed: Option<Borrowed<D>>,
     home: Arc<Connections<D>>,
+    generation: usize,
+    /// Whether an earlier call has used the connection.
+    pub(crate) was_ready: bool,
     /// The turn to write.
     pub(crate) write_turn: Option<OwnedSemaphorePermit>,
     /// Ends when the connection is there for the next call.
@@ -180,8 +179,9 @@ pub(crate) struct Lease<D: Database> {
 
 impl<D: Database> Lease<D> {
     fn new(home: &Arc<Connections<D>>, borrowed: Borrowed<D>, turn: Option<OwnedSemaphorePermit>) -> Self {
-        let (borrowed, home) = (Some(borrowed), Arc::clone(home));
-        Self { borrowed, home, write_turn: None, _turn: turn, is_answered: false, closes: false }
+        let (borrowed, home, generation) = (Some(borrowed), Arc::clone(home), home.generation.load(Ordering::SeqCst));
+        let [was_ready, is_answered, closes] = [false; 3];
+        Self { borrowed, home, generation, was_ready, write_turn: None, _turn: turn, is_answered, closes }
     }
 
     /// Returns the connection for one statement, which then [ends](Self::end).
@@ -215,6 +215,7 @@ impl<D: Database> Lease<D> {
 impl<D: Database> Drop for Lease<D> {
     fn drop(&mut self) {
         let Some(borrowed) = self.borrowed.take() else { return };
+        self.closes |= self.generation != self.home.generation.load(Ordering::SeqCst);
         if self.is_answered && !self.closes && self.home.origin != Origin::Given {
             self.home.ready().push_back(borrowed);
         } else {
@@ -226,8 +227,6 @@ impl<D: Database> Drop for Lease<D> {
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
     use tokio::runtime::Runtime;
 
@@ -282,6 +281,20 @@ mod tests {
             }
             assert!(returns.load(Ordering::SeqCst) <= round * CONNECTIONS, "{returns:?} in round {round}");
         }
+    }
+
+    /// Regression: it was lent again, and reads went to the primary that had been demoted.
+    #[test]
+    fn a_connection_lent_before_all_were_closed_is_closed() {
+        let runtime = runtime();
+        let (connections, returns) = connections(&runtime);
+        let leases = [(); 2].map(|()| runtime.block_on(connections.lend()).unwrap());
+        connections.clear(true);
+        drop(leases);
+        assert_eq!((connections.ready().len(), connections.pool.size()), (0, 0));
+        assert_eq!(returns.load(Ordering::SeqCst), 0);
+        drop(runtime.block_on(connections.lend()).unwrap());
+        assert_eq!(connections.ready().len(), 1, "a new one is kept");
     }
 
     /// Regression: one that had become read-only was lent again for half an hour.

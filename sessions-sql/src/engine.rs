@@ -78,6 +78,9 @@ impl<D: Database> Sql<D> {
             Verdict::ReadOnly => {
                 lease.close();
                 self.connections.clear(self.connections.origin != Origin::Given);
+                if lease.was_ready {
+                    return Failure::unreached("the database has become read-only");
+                }
             }
             _ => {}
         }

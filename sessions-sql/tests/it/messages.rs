@@ -82,6 +82,7 @@ fn a_read_only_database_says_so() {
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(chain(&error).contains("is read-only") && chain(&error).contains("25006"), "{}", chain(&error));
     // As after a failover, a new connection may write, and the one that may not is closed.
+    assert!(block_on(reader.load(record.id(), crate::support::NOW)).unwrap().is_some());
     let _ = server.sql(&format!("ALTER ROLE {role} RESET default_transaction_read_only"));
     _ = increment(&reader, &record).unwrap();
 }
