@@ -125,7 +125,7 @@ impl<D: Database> SqlBuilder<D> {
     ///
     /// Call this on the tokio runtime that the application runs on, which must outlive the store:
     /// the pool's connections belong to it. While all of them are in use, calls of the store wait,
-    /// and fail at half their deadline.
+    /// and fail at their deadline.
     ///
     /// The connections must not lead through a pooler in transaction mode, which may run the
     /// prepared statement of another client in place of ours.
