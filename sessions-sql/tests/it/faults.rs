@@ -63,19 +63,23 @@ fn one_try_finds_that_all_idle_connections_are_lost() {
     let store = patient::<sessions_sql::Postgres>(&table).max_connections(CONNECTIONS as u32).open(&url).unwrap();
     let of_store = format!("FROM pg_stat_activity WHERE application_name = '{table}'");
     let mut context = Context::from_waker(Waker::noop());
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while server.sql(&format!("SELECT count(*) {of_store}")) != CONNECTIONS.to_string() {
-        assert!(Instant::now() < deadline, "not all connections are made");
-        // Dropped before most are answered, so that the connections go back to the pool.
-        let mut calls = [(); CONNECTIONS].map(|()| store.load(id(), NOW));
-        for call in &mut calls {
-            let _ = Pin::new(call).poll(&mut context);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut recovers_soon = |_| {
+        while server.sql(&format!("SELECT count(*) {of_store}")) != CONNECTIONS.to_string() {
+            assert!(Instant::now() < deadline, "not all connections are made");
+            // Dropped before most are answered, so that the connections go back to the pool.
+            let mut calls = [(); CONNECTIONS].map(|()| store.load(id(), NOW));
+            for call in &mut calls {
+                let _ = Pin::new(call).poll(&mut context);
+            }
         }
-    }
-    let _ = server.sql(&format!("SELECT count(pg_terminate_backend(pid)) {of_store}"));
-    let begun = Instant::now();
-    block_on(store.ping()).unwrap();
-    assert!(begun.elapsed() < Duration::from_millis(500), "it took {:?}", begun.elapsed());
+        let _ = server.sql(&format!("SELECT count(pg_terminate_backend(pid)) {of_store}"));
+        let begun = Instant::now();
+        block_on(store.ping()).unwrap();
+        begun.elapsed() < Duration::from_millis(500)
+    };
+    // On a busy machine, a new connection may take as long as many tries.
+    assert!((0..5).any(&mut recovers_soon), "each try took another connection");
 }
 
 #[test]
