@@ -186,16 +186,23 @@ fn with_access(info: ConnectionInfo, options: &UrlOptions) -> Result<ConnectionI
         }
         settings = settings.set_password(password);
     }
-    if settings.username().is_some() && settings.password().is_none() {
-        // redis-rs would send nothing, and the server would use the default user for everything.
-        let reason = "a user needs a password, as in redis://USER:PASSWORD@host; one who has none may give any";
-        return Err(url_error(reason));
-    }
-    Ok(info.set_redis_settings(settings))
+    let info = info.set_redis_settings(settings);
+    check_user(&info, OpenErrorKind::Url)?;
+    Ok(info)
 }
 
-/// Refuses a server that this build cannot connect to.
+/// Refuses a user without a password: redis-rs would send nothing, and the server would use the
+/// default user for everything.
+fn check_user(info: &ConnectionInfo, kind: OpenErrorKind) -> Result<(), OpenError> {
+    let reason = "a user needs a password, as in redis://USER:PASSWORD@host; one who has none may give any";
+    let settings = info.redis_settings();
+    let is_alone = settings.username().is_some() && settings.password().is_none();
+    if is_alone { Err(OpenError::new(kind, reason)) } else { Ok(()) }
+}
+
+/// Refuses a server that this build cannot connect to, or not as the user that is meant.
 pub(crate) fn check_support(info: &ConnectionInfo) -> Result<(), OpenError> {
+    check_user(info, OpenErrorKind::Options)?;
     match info.addr() {
         address if address.is_supported() => Ok(()),
         ConnectionAddr::Unix(_) => Err(OpenError::new(OpenErrorKind::Options, "this system has no Unix sockets")),
@@ -321,6 +328,18 @@ mod tests {
             let error = parse(url).unwrap_err();
             assert_eq!((error.kind(), error.option()), (OpenErrorKind::Url, None), "{url}");
             assert!(error.to_string().contains(cause), "{url}: {error}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_without_a_password_is_refused() {
+        let client = redis::Client::open("redis://hunter2@h").unwrap();
+        let info = client.get_connection_info().clone();
+        let refused = [RedisStore::builder().open_client(&client), RedisStore::builder().open_cluster([info])];
+        for error in refused.map(Result::unwrap_err) {
+            assert_eq!(error.kind(), OpenErrorKind::Options);
+            assert!(error.to_string().contains("a user needs a password"), "{error}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
     }

@@ -136,7 +136,8 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// Fails if options contradict each other, or if this build has no TLS and the client needs it.
+    /// Fails if options contradict each other, if the client has a user without a password, or if
+    /// this build has no TLS and the client needs it.
     pub fn open_client(self, client: &Client) -> Result<RedisStore, OpenError> {
         self.open_address(&Address::Server(Box::new(client.get_connection_info().clone())))
     }
@@ -147,8 +148,8 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// Fails without a server, if options contradict each other, or if this build has no TLS and a
-    /// server needs it.
+    /// Fails without a server, if options contradict each other, if a server has a user without a
+    /// password, or if this build has no TLS and a server needs it.
     pub fn open_cluster(self, servers: impl IntoIterator<Item = ConnectionInfo>) -> Result<RedisStore, OpenError> {
         self.open_address(&Address::Cluster(servers.into_iter().collect()))
     }
