@@ -87,6 +87,9 @@ fn waiting_for_replicas_confirms_every_end() {
         .wait_for_replicas(1, Duration::from_millis(100))
         .open(&lonely.url())
         .unwrap();
+    // Both connections are open.
+    while block_on(store.ping()).is_err() {}
+    while block_on(store.destroy(id())).unwrap_err().kind() != StoreErrorKind::TimedOut {}
     let id = id();
     let first = record(id).build().unwrap();
     block_on(store.create(&first)).unwrap();

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::support::{assert_usable, chain, migrated, table};
+use crate::support::{assert_usable, chain, migrated, patient, table};
 use pollster::block_on;
 use sessions_core::store::StoreErrorKind;
-use sessions_sql::{Database, SqlBuilder};
+use sessions_sql::Database;
 
 /// Checks that a store is of use.
 fn assert_reached<D: Database>(url: &str) {
@@ -16,7 +16,7 @@ fn assert_reached<D: Database>(url: &str) {
 #[cfg(feature = "tls")]
 #[track_caller]
 fn assert_refused<D: Database>(url: &str, text: &str) {
-    let store = SqlBuilder::<D>::default().open(url).unwrap();
+    let store = patient::<D>("sessions").open(url).unwrap();
     let error = block_on(store.ping()).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     let told = chain(&error);

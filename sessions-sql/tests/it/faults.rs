@@ -195,7 +195,7 @@ fn a_synchronous_standby_has_what_was_acknowledged() {
     assert!(block_on(store.destroy(ended.id())).unwrap());
 
     // A standby that is written to says so. It answers reads.
-    let other = PostgresStore::open(&standby.url()).unwrap();
+    let other = patient::<sessions_sql::Postgres>("sessions").open(&standby.url()).unwrap();
     let error = increment(&other, &record).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(chain(&error).contains("is read-only"), "{}", chain(&error));

@@ -3,12 +3,12 @@
 use std::thread;
 
 use crate::support::{
-    assert_increments_survive, assert_usable, chain, count, id, increment, mariadb, migrated, patient, poll_and_drop,
-    record, stored, table,
+    assert_increments_survive, assert_usable, chain, count, id, increment, mariadb, migrated, patient, patient_in_pool,
+    poll_and_drop, record, stored, table,
 };
 use pollster::block_on;
 use sessions_core::store::{Store, StoreErrorKind};
-use sessions_sql::{MySql, MySqlStore, SqlStore};
+use sessions_sql::{MySql, SqlStore};
 use sqlx::Executor;
 use test_servers::{MariaDb, Proxy};
 
@@ -150,7 +150,7 @@ fn a_pool_with_settings_that_break_promises_is_refused() {
             Box::pin(async move { connection.execute(&*format!("SET {settings}")).await.map(drop) })
         });
         let pool = pool.connect_lazy(&mariadb().url()).unwrap();
-        let store = MySqlStore::builder().table(&table).open_pool(pool).unwrap();
+        let store = patient_in_pool::<MySql>(&table).open_pool(pool).unwrap();
         if !is_refused {
             assert_usable(&store);
             let all = [stored(&store).id(), stored(&store).id()];

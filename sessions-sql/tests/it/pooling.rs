@@ -7,10 +7,10 @@
 use pollster::block_on;
 use sessions_core::store::StoreErrorKind;
 use sessions_remote::RemoteStore;
-use sessions_sql::{PostgresStore, Sql, SqlBuilder};
+use sessions_sql::{Sql, SqlBuilder};
 use test_servers::{PgBouncer, Postgres};
 
-use crate::support::{assert_usable, chain, migrated, patient, postgres, table};
+use crate::support::{assert_usable, chain, migrated, patient, patient_in_pool, postgres, table};
 
 type Builder = SqlBuilder<sessions_sql::Postgres>;
 
@@ -87,7 +87,7 @@ fn a_connection_that_has_lost_its_statements_is_replaced() {
     let table = table();
     drop(migrated::<sessions_sql::Postgres>(&postgres().url(), &table));
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_lazy(&postgres().url()).unwrap();
-    let store = PostgresStore::builder().table(table).open_pool(pool.clone()).unwrap();
+    let store = patient_in_pool(&table).open_pool(pool.clone()).unwrap();
     block_on(store.ping()).unwrap();
     runtime.block_on(sqlx::raw_sql("DEALLOCATE ALL").execute(&pool)).unwrap();
     assert_refused(&store, "(26000)");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use crate::support::{NOW, changes, count, id, migrated, postgres, stored, table};
+use crate::support::{NOW, changes, count, id, migrated, patient_in_pool, postgres, stored, table};
 use pollster::block_on;
 use sessions_core::store::Store;
 use sessions_sql::{OpenErrorKind, PostgresStore, SqlStore};
@@ -66,7 +66,8 @@ fn a_pool_of_the_application_may_be_shared() {
     let pool = runtime.block_on(async { PgPool::connect_lazy(&url).unwrap() });
     let error = PostgresStore::builder().table(&table).open_pool(pool.clone()).unwrap_err();
     assert_eq!(error.kind(), OpenErrorKind::Runtime);
-    let store = runtime.block_on(async { PostgresStore::builder().table(&table).open_pool(pool.clone()).unwrap() });
+    let builder = patient_in_pool::<sessions_sql::Postgres>(&table);
+    let store = runtime.block_on(async { builder.open_pool(pool.clone()).unwrap() });
     block_on(store.migrate()).unwrap();
     crate::support::assert_usable(&store);
     let text = format!("SELECT count(*) FROM {table}");

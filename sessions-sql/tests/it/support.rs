@@ -39,8 +39,13 @@ pub(crate) fn table() -> String {
 
 /// Returns a builder with deadlines for a machine that is busy with other tests.
 pub(crate) fn patient<D: Database>(table: &str) -> SqlBuilder<D> {
+    patient_in_pool(table).max_connections(4)
+}
+
+/// Returns such a builder for an existing pool.
+pub(crate) fn patient_in_pool<D: Database>(table: &str) -> SqlBuilder<D> {
     let deadline = Duration::from_secs(20);
-    SqlBuilder::default().table(table).load_deadline(deadline).commit_deadline(deadline).max_connections(4)
+    SqlBuilder::default().table(table).load_deadline(deadline).commit_deadline(deadline)
 }
 
 /// Opens a store and creates its table.
