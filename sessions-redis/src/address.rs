@@ -100,12 +100,15 @@ fn unreadable(text: &str, error: ParseError) -> OpenError {
     url_error(match error {
         ParseError::EmptyHost | ParseError::InvalidPort if is_socket(text) => NO_HOST.to_owned(),
         ParseError::EmptyHost => format!("a host is missing {PERCENT_ENCODING}"),
+        // Not in a user or a password.
+        ParseError::InvalidPort if text.rfind(',') > text.rfind('@') => SEVERAL.to_owned(),
         ParseError::InvalidPort => format!("the port is no number from 1 to 65535 {PERCENT_ENCODING}"),
         ParseError::InvalidIpv6Address => format!("the address in brackets is no IPv6 address {PERCENT_ENCODING}"),
         _ => format!("the host is neither a name nor an address {PERCENT_ENCODING}"),
     })
 }
 
+const SEVERAL: &str = "several servers are a cluster: redis-cluster://host:port,host:port";
 const NO_HOST: &str = "a Unix socket has a path, and no host, port or user before it: \
                        redis+unix:///run/redis.sock?user=USER&pass=PASSWORD";
 
@@ -142,7 +145,7 @@ fn check_server(url: &Url) -> Result<(), OpenError> {
         return Err(url_error(format!("a host is missing {PERCENT_ENCODING}")));
     }
     if host.contains(',') {
-        return Err(url_error("several servers are a cluster: redis-cluster://host:port,host:port"));
+        return Err(url_error(SEVERAL));
     }
     if matches!(host, "0.0.0.0" | "[::]") {
         return Err(url_error("0.0.0.0 and [::] are addresses to listen on; name the one to connect to"));
@@ -305,6 +308,8 @@ mod tests {
             ("redis://:hunter2@", "a host is missing"),
             ("redis://", "a host is missing"),
             ("redis://:hunter2@a,b", "several servers are a cluster"),
+            ("redis://:hunter2@a:1,b:2", "several servers are a cluster"),
+            ("redis://:hunter2,x@h:notaport", "the port is no number from 1 to 65535"),
             ("redis://:hunter2@0.0.0.0", "the one to connect to"),
             ("redis://:hunter2@[::]", "the one to connect to"),
             ("redis://:hunter2@[::x]", "no IPv6 address"),
