@@ -35,6 +35,7 @@ pub struct Fjall {
     /// The length of the journal.
     journal: u64,
     /// Whether everything in the journal is in tables too. Closing the folder then empties it.
+    /// Reset by every write: the store may go on writing without reopening the folder.
     is_journal_done: bool,
     /// The last field, so that it is unlocked after everything else is closed.
     _folder: Folder,
@@ -95,6 +96,7 @@ impl Engine for Fjall {
     }
 
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError> {
+        self.is_journal_done = false;
         let open = self.open.as_ref().ok_or_else(closed)?;
         let mut batch = open.database.batch().durability(Some(PersistMode::SyncData));
         for write in writes {

@@ -7,7 +7,7 @@ use pollster::block_on;
 use sessions_core::record::{Record, SecretHash};
 use sessions_core::store::Store;
 use sessions_core::{SessionId, Timestamp};
-use sessions_disk::testing;
+use sessions_disk::{Engine, Reader, Table, Write, testing};
 use sessions_fjall::{Fjall, FjallBuilder, FjallStore, OpenErrorKind};
 
 #[test]
@@ -216,4 +216,18 @@ fn a_damaged_block_stops_no_listing_and_no_logout() {
 fn the_folder_stays_within_its_limit() {
     let most = 16 << 20;
     testing::stays_within_its_limit(most, |path| FjallBuilder::new(path).max_bytes(most).open().unwrap());
+}
+
+/// Regression: the engine emptied the journal on closing, with what was written since it was done.
+#[test]
+fn a_write_after_the_journal_was_done_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = FjallBuilder::new(folder.path()).max_bytes(8 << 20);
+    let mut engine = Fjall::open(&options).unwrap();
+    engine.write(&[Write::new(Table::Records, b"one", Some(&[b'x'; 600_000]))]).unwrap();
+    assert!(engine.wants_reopening());
+    engine.write(&[Write::new(Table::Records, b"other", Some(b"y"))]).unwrap();
+    drop(engine);
+    let reader = Fjall::open(&options).unwrap().reader().unwrap();
+    assert_eq!(reader.get(Table::Records, b"other", <[u8]>::to_vec).unwrap(), Some(b"y".to_vec()));
 }
