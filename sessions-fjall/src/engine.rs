@@ -153,7 +153,7 @@ impl Drop for Fjall {
 
 impl Reader for FjallReader {
     fn get<T>(&self, table: Table, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, EngineError> {
-        let value = self.keyspaces[table.index()].get(key).map_err(EngineError::damaged)?;
+        let value = self.keyspaces[table.index()].get(key).map_err(read_error)?;
         Ok(value.map(|value| read(&value)))
     }
 
@@ -165,7 +165,7 @@ impl Reader for FjallReader {
     ) -> Result<(), EngineError> {
         let range = (from, Bound::Unbounded);
         for entry in self.keyspaces[table.index()].range::<&[u8], _>(range) {
-            let (key, value) = entry.into_inner().map_err(EngineError::damaged)?;
+            let (key, value) = entry.into_inner().map_err(read_error)?;
             if visit(&key, &value).is_break() {
                 break;
             }
@@ -215,16 +215,30 @@ fn write_error(error: fjall::Error) -> EngineError {
     }
 }
 
+/// Tells damage in one place from a disk that fails, or from a process without file descriptors:
+/// fjall opens a table's file when it first reads from it.
+fn read_error(error: fjall::Error) -> EngineError {
+    match error {
+        fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause)) if !is_damage(&cause) => {
+            EngineError::io(cause)
+        }
+        error => EngineError::damaged(error),
+    }
+}
+
 fn open_error(error: fjall::Error) -> OpenError {
     let kind = match &error {
         fjall::Error::Locked => OpenErrorKind::Locked,
         fjall::Error::InvalidVersion(Some(_)) => OpenErrorKind::UnknownFormat,
-        fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause))
-            if !matches!(cause.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::NotFound) =>
-        {
+        fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause)) if !is_damage(cause) => {
             OpenErrorKind::Unavailable
         }
         _ => OpenErrorKind::Damaged,
     };
     OpenError::new(Fjall::NAME, kind).caused_by(error)
+}
+
+/// Returns whether a file is missing or has the wrong content.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::NotFound)
 }

@@ -7,7 +7,7 @@ use pollster::block_on;
 use sessions_core::record::{Record, SecretHash};
 use sessions_core::store::Store;
 use sessions_core::{SessionId, Timestamp};
-use sessions_disk::{Engine, Reader, Table, Write, testing};
+use sessions_disk::{Engine, EngineErrorKind, Reader, Table, Write, testing};
 use sessions_fjall::{Fjall, FjallBuilder, FjallStore, OpenErrorKind};
 
 #[test]
@@ -230,4 +230,29 @@ fn a_write_after_the_journal_was_done_is_kept() {
     drop(engine);
     let reader = Fjall::open(&options).unwrap().reader().unwrap();
     assert_eq!(reader.get(Table::Records, b"other", <[u8]>::to_vec).unwrap(), Some(b"y".to_vec()));
+}
+
+/// Regression: every error of a read was damage, so a shortage of descriptors signed visitors out.
+#[cfg(unix)]
+#[test]
+fn a_table_that_cannot_be_opened_is_not_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = FjallBuilder::new(folder.path()).max_bytes(8 << 20);
+    let mut engine = Fjall::open(&options).unwrap();
+    engine.write(&[Write::new(Table::Records, b"one", Some(&[b'x'; 600_000]))]).unwrap();
+    drop(engine);
+    // fjall opens a table's file when it first reads from it.
+    let reader = Fjall::open(&options).unwrap().reader().unwrap();
+    let (_, table) = largest_table(folder.path()).unwrap();
+    let aside = folder.path().join("aside");
+    fs::rename(&table, &aside).unwrap();
+    let read = || reader.get(Table::Records, b"one", <[u8]>::len).map_err(|error| error.kind());
+    assert_eq!(read(), Err(EngineErrorKind::Damaged), "it is missing");
+    std::os::unix::fs::symlink(&table, &table).unwrap();
+    assert_eq!(read(), Err(EngineErrorKind::Unavailable), "it is a link to itself");
+    let visit = |_: &[u8], _: &[u8]| std::ops::ControlFlow::Continue(());
+    let ranged = reader.range(Table::Records, std::ops::Bound::Unbounded, visit);
+    assert_eq!(ranged.unwrap_err().kind(), EngineErrorKind::Unavailable);
+    fs::rename(&aside, &table).unwrap();
+    assert_eq!(read(), Ok(Some(600_000)));
 }
