@@ -188,9 +188,10 @@ fn a_damaged_block_stops_no_listing_and_no_logout() {
         bytes[..4].copy_from_slice(&number.to_be_bytes());
         SessionId::from_bytes(bytes)
     };
-    // Too much to stay in the journal.
+    // With this limit the store writes a table after 16 MiB, without waiting for fjall's threads.
     let (count, value) = (600_u32, vec![b'1'; 60_000]);
-    let store = FjallStore::open(folder.path()).unwrap();
+    let open = || FjallBuilder::new(folder.path()).max_bytes(256 << 20).open().unwrap();
+    let store = open();
     let creating = |number| {
         let builder = Record::builder(id(number), SecretHash::from_bytes([2; 32]), now).principal(Some("ann"));
         store.create(&builder.entry("value", &value).build().unwrap())
@@ -203,7 +204,7 @@ fn a_damaged_block_stops_no_listing_and_no_logout() {
     bytes[length as usize / 3] ^= 1;
     fs::write(&table, bytes).unwrap();
 
-    let store = FjallStore::open(folder.path()).unwrap();
+    let store = open();
     let load = |number| block_on(store.load(id(number), now));
     let damaged = (0..count).filter(|number| load(*number).is_err()).count();
     assert!((1..10).contains(&damaged), "{damaged} are damaged");
