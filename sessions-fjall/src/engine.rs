@@ -24,7 +24,16 @@ const MEMTABLE: u64 = 16 << 20;
 
 /// Longest wait for a journal's tables to be flushed.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
-const FLUSH_POLL: Duration = Duration::from_millis(1);
+/// Longest wait of a batch for fjall's threads, which may have fallen far behind.
+const MERGE_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(1);
+
+/// Number of unsorted tables at which a batch is not written. At 30 fjall would wait for them to be
+/// merged, even where that has failed for good.
+const MAX_UNSORTED: usize = 24;
+/// Number of memtables waiting to be flushed at which a batch is not written. At 4 fjall would
+/// wait in the same way.
+const MAX_SEALED: usize = 3;
 
 /// An open fjall folder.
 pub struct Fjall {
@@ -98,6 +107,7 @@ impl Engine for Fjall {
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError> {
         self.is_journal_done = false;
         let open = self.open.as_ref().ok_or_else(closed)?;
+        open.make_room(self.sizes)?;
         let mut batch = open.database.batch().durability(Some(PersistMode::SyncData));
         for write in writes {
             let keyspace = &open.reader.keyspaces[write.table.index()];
@@ -124,18 +134,33 @@ impl Open {
         for keyspace in keyspaces {
             keyspace.rotate_memtable().map_err(write_error)?;
         }
-        let begun = Instant::now();
-        while keyspaces.iter().any(|keyspace| keyspace.sealed_memtable_count() > 0) {
-            // When fjall's thread fails it ends, and only calls on the database report it.
-            self.database.persist(PersistMode::Buffer).map_err(write_error)?;
-            if begun.elapsed() > FLUSH_TIMEOUT {
-                return Err(EngineError::unavailable(io::Error::from(ErrorKind::TimedOut)));
-            }
-            thread::sleep(FLUSH_POLL);
-        }
+        self.wait(FLUSH_TIMEOUT, |keyspace| keyspace.sealed_memtable_count() == 0)?;
         for keyspace in keyspaces.iter().filter(|keyspace| keyspace.l0_table_count() >= sizes.unsorted_tables()) {
             // On a full disk this fails. By the next time more may have been removed.
             let _ = keyspace.major_compact();
+        }
+        Ok(())
+    }
+
+    /// Makes sure that fjall writes the next batch without waiting for its threads.
+    fn make_room(&self, sizes: Sizes) -> Result<(), EngineError> {
+        let is_full = |keyspace: &&Keyspace| keyspace.l0_table_count() >= MAX_UNSORTED;
+        if sizes.are_small() {
+            self.reader.keyspaces.iter().filter(is_full).try_for_each(Keyspace::major_compact).map_err(write_error)?;
+        }
+        self.wait(MERGE_TIMEOUT, |keyspace| !is_full(&keyspace) && keyspace.sealed_memtable_count() < MAX_SEALED)
+    }
+
+    /// Waits for fjall's threads until a condition holds for each table.
+    fn wait(&self, longest: Duration, is_done: impl Fn(&Keyspace) -> bool) -> Result<(), EngineError> {
+        let begun = Instant::now();
+        while !self.reader.keyspaces.iter().all(&is_done) {
+            // When fjall's thread fails it ends, and only calls on the database report it.
+            self.database.persist(PersistMode::Buffer).map_err(write_error)?;
+            if begun.elapsed() > longest {
+                return Err(EngineError::unavailable(io::Error::from(ErrorKind::TimedOut)));
+            }
+            thread::sleep(POLL);
         }
         Ok(())
     }
@@ -208,21 +233,43 @@ fn closed() -> EngineError {
     EngineError::unavailable(io::Error::from(ErrorKind::NotConnected))
 }
 
+/// Names the remedy where fjall cannot go on although the disk works and has room.
 fn write_error(error: fjall::Error) -> EngineError {
-    match error {
-        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => EngineError::io(error),
-        error => EngineError::unavailable(error),
-    }
+    disk_error(error).unwrap_or_else(|error| EngineError::unavailable(NotMerged(error)))
 }
 
 /// Tells damage in one place from a disk that fails, or from a process without file descriptors:
 /// fjall opens a table's file when it first reads from it.
 fn read_error(error: fjall::Error) -> EngineError {
+    disk_error(error).unwrap_or_else(EngineError::damaged)
+}
+
+/// Returns the error of a file operation, or what else has failed.
+fn disk_error(error: fjall::Error) -> Result<EngineError, fjall::Error> {
     match error {
         fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause)) if !is_damage(&cause) => {
-            EngineError::io(cause)
+            Ok(EngineError::io(cause))
         }
-        error => EngineError::damaged(error),
+        error => Err(error),
+    }
+}
+
+/// The cause of an error while fjall cannot flush or merge its tables.
+#[derive(Debug)]
+struct NotMerged(fjall::Error);
+
+impl std::fmt::Display for NotMerged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "fjall cannot flush or merge its tables: if the disk has room and this goes on, one of them is damaged; \
+             restore a backup or use another folder",
+        )
+    }
+}
+
+impl std::error::Error for NotMerged {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
     }
 }
 

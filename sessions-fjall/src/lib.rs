@@ -33,6 +33,11 @@
 //! `sessions-sql`. It encrypts nothing; the files contain the visitors' data, and only their owner
 //! can read them.
 //!
+//! It does not repair damage. A damaged block of a table is an error of the sessions in it, but
+//! fjall cannot merge that table with others any more. So writes fail, in a store under 1 GiB once
+//! some twenty tables wait to be merged, in a larger one from time to time at first. Their error
+//! names the remedy: restore a backup or use another folder. Reads go on.
+//!
 //! It does not detect all damage to the journal. fjall may take a damaged byte for the end of the
 //! journal after a crash, and discard the rest. The latest writes, logouts included, are then lost
 //! without an error. If you do not trust the disk, use `sessions-redb`.

@@ -257,3 +257,37 @@ fn a_table_that_cannot_be_opened_is_not_damaged() {
     fs::rename(&aside, &table).unwrap();
     assert_eq!(read(), Ok(Some(600_000)));
 }
+
+/// Regression: fjall waited for ever until its tables were merged, which the damage prevented.
+#[test]
+fn tables_that_cannot_be_merged_fail_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = FjallBuilder::new(folder.path()).max_bytes(8 << 20);
+    // The small value fills a block, and merging reads the first block of every table first.
+    let write = |engine: &mut Fjall| {
+        let [small, large] = [&[b'x'; 5_000][..], &[b'x'; 550_000]];
+        engine.write(&[Write::new(Table::Records, b"1", Some(small)), Write::new(Table::Records, b"2", Some(large))])
+    };
+    let mut engine = Fjall::open(&options).unwrap();
+    write(&mut engine).unwrap();
+    drop(engine);
+    let (_, table) = largest_table(folder.path()).unwrap();
+    let mut bytes = fs::read(&table).unwrap();
+    bytes[2_000] ^= 1;
+    fs::write(&table, bytes).unwrap();
+
+    let (answer, answered) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut engine = Fjall::open(&options).unwrap();
+        let failed = (0..50).find_map(|_| write(&mut engine).err()).unwrap();
+        drop(engine);
+        let mut engine = Fjall::open(&options).unwrap();
+        write(&mut engine).unwrap_err();
+        let read = engine.reader().unwrap().get(Table::Records, b"2", <[u8]>::len).unwrap();
+        answer.send((failed, read)).unwrap();
+    });
+    let (error, read) = answered.recv_timeout(std::time::Duration::from_secs(60)).expect("no write waits for ever");
+    assert_eq!((error.kind(), read), (EngineErrorKind::Unavailable, Some(550_000)));
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("use another folder"), "{cause}");
+}
