@@ -92,7 +92,7 @@ impl Engine for Fjall {
         let sizes = Sizes::of(options);
         let path = folder.engine(|path| open_database(path, options, sizes).map(drop))?;
         let open = open_database(&path, options, sizes)?;
-        let journal = journal::length(&path).map_err(|error| OpenError::io(Self::NAME, error))?;
+        let journal = journal::length(&path).map_err(io_error)?;
         Ok(Self { path, open: Some(open), sizes, journal, is_journal_done: false, _folder: folder })
     }
 
@@ -200,12 +200,18 @@ impl Reader for FjallReader {
 }
 
 fn open_database(path: &Path, options: &FjallBuilder, sizes: Sizes) -> Result<Open, OpenError> {
-    let database = Database::builder(path)
-        .cache_size(options.cache_size)
-        .max_journaling_size(JOURNALS)
-        .journal_compression(CompressionType::None)
-        .open()
-        .map_err(open_error)?;
+    let open = || {
+        Database::builder(path)
+            .cache_size(options.cache_size)
+            .max_journaling_size(JOURNALS)
+            .journal_compression(CompressionType::None)
+            .open()
+    };
+    let database = match open() {
+        Err(fjall::Error::JournalRecovery(_)) if journal::discard_torn_batch(path).map_err(io_error)? => open(),
+        opened => opened,
+    };
+    let database = database.map_err(open_error)?;
     let keyspaces = Table::ALL.map(|table| database.keyspace(table.name(), || keyspace_options(sizes)));
     let keyspaces = keyspaces.into_iter().collect::<Result<_, _>>().map_err(open_error)?;
     Ok(Open { database, reader: FjallReader { keyspaces } })
@@ -271,6 +277,10 @@ impl std::error::Error for NotMerged {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.0)
     }
+}
+
+fn io_error(error: io::Error) -> OpenError {
+    OpenError::io(Fjall::NAME, error)
 }
 
 fn open_error(error: fjall::Error) -> OpenError {

@@ -15,6 +15,8 @@ use super::sample::{NOW, Rng, SECRET};
 /// The variable with the round's number, for the child.
 pub(super) const ROUND: &str = "SESSIONS_KILLS_ROUND";
 pub(super) const THREADS: u32 = 8;
+/// Length of some records: an engine writes them in several calls.
+const PADDING: usize = 20_000;
 
 pub(super) fn principal(thread: u32) -> String {
     format!("principal-{thread}")
@@ -72,6 +74,10 @@ impl<S: Store> ChildWriter<S> {
         let principal = principal(self.thread);
         let record =
             Record::builder(id, SECRET, NOW).principal(Some(&principal)).entry("one", b"0").entry("other", b"0");
+        let record = match self.rng.below(4) {
+            0 => record.entry("padding", &[b'x'; PADDING]),
+            _ => record,
+        };
         let record = record.build().expect("it is small");
         report("begins", id, 0);
         assert_eq!(block_on(self.store.create(&record))?, Created::STORED);

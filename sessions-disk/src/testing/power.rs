@@ -46,7 +46,11 @@ pub fn survives_power_losses<S: Store + Clone>(test: &str, open: impl Fn(&Path) 
         return report_skipped();
     };
     let mut rng = Rng::new();
-    let mut moments: Vec<usize> = (0..MOMENTS).map(|_| rng.below(calls.len() + 1)).collect();
+    // Every other moment is during a sync, when most is at stake.
+    let is_sync = |moment: &usize| matches!(calls.all().get(*moment), Some(Call::SyncFile(..)));
+    let syncs: Vec<usize> = (0..calls.len()).filter(is_sync).collect();
+    let mut moments: Vec<usize> =
+        (0..MOMENTS / 2).flat_map(|_| [rng.below(calls.len() + 1), syncs[rng.below(syncs.len())]]).collect();
     moments.sort_unstable();
     let mut oracle = Oracle::default();
     let mut heard = 0;

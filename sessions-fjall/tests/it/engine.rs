@@ -291,3 +291,35 @@ fn tables_that_cannot_be_merged_fail_writes() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("use another folder"), "{cause}");
 }
+
+/// Regression: after a power failure in the middle of a large batch, no session could be read.
+#[test]
+fn a_torn_batch_at_the_end_of_the_journal_is_discarded() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = FjallBuilder::new(folder.path());
+    let write = |key: &[u8], value| {
+        let mut engine = Fjall::open(&options).unwrap();
+        engine.write(&[Write::new(Table::Records, key, Some(value))]).unwrap();
+    };
+    let journal = folder.path().join("sessions/0.jnl");
+    // Loses a part of the values that consist of this byte.
+    let tear = |byte| {
+        let mut bytes = fs::read(&journal).unwrap();
+        bytes.chunks_mut(4096).find(|chunk| chunk.iter().all(|it| *it == byte)).unwrap().fill(0);
+        fs::write(&journal, bytes).unwrap();
+    };
+    let length = |key: &[u8]| {
+        let reader = Fjall::open(&options).unwrap().reader().unwrap();
+        reader.get(Table::Records, key, <[u8]>::len).unwrap()
+    };
+    write(b"sound", &[b's'; 20_000]);
+    write(b"torn", &[b't'; 20_000]);
+    tear(b't');
+    assert_eq!([b"sound", &b"torn"[..]].map(length), [Some(20_000), None]);
+    write(b"next", &[b'n'; 20_000]);
+    assert_eq!([b"sound", &b"torn"[..], b"next"].map(length), [Some(20_000), None, Some(20_000)]);
+
+    // Damage before the last batch is no power failure.
+    tear(b's');
+    assert_eq!(Fjall::open(&options).unwrap_err().kind(), OpenErrorKind::Damaged);
+}
