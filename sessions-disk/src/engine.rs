@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::capacity::Capacity;
 use crate::error::OpenError;
-use crate::reserve;
+use crate::{files, reserve};
 
 /// Ordered tables of bytes, written by one thread in atomic, durable batches.
 ///
@@ -46,6 +46,17 @@ pub trait Engine: Sized + Send + 'static {
     ///
     /// Fails with the reason why the files cannot be opened.
     fn open(options: &Self::Options) -> Result<Self, OpenError>;
+
+    /// Drops what the system has cached of the files, which are closed.
+    ///
+    /// After a failed sync, Linux takes for written what is only in its cache. So the store calls
+    /// this before it reopens the files after a failure, and the engine recovers what is on the
+    /// disk.
+    fn drop_cache(options: &Self::Options) {
+        if let Some(path) = Self::path(options) {
+            files::drop_cache(path);
+        }
+    }
 
     /// Returns a reader of everything written so far. It may also see later writes.
     ///

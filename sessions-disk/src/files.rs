@@ -228,6 +228,24 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Drops what the system has cached of a file, or of the files in a folder, as far as it can.
+///
+/// What is not on the disk yet stays.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(unused_variables, reason = "only Linux forgets what a sync could not write")
+)]
+pub(crate) fn drop_cache(path: &Path) {
+    #[cfg(target_os = "linux")]
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        drop_cache(&entry.path());
+    }
+    #[cfg(target_os = "linux")]
+    if let Ok(file) = File::open(path) {
+        let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -319,6 +337,28 @@ mod tests {
         let nowhere = folder.path().join("missing").join("file");
         assert_eq!(kind(open_private("test", &nowhere)), OpenErrorKind::Missing);
         assert_eq!(kind(open_private_folder("test", &nowhere)), OpenErrorKind::Missing);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn dropped_files_are_read_from_the_disk() {
+        use rustix::io::{Errno, ReadWriteFlags, preadv2};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, [1; 4096]).unwrap();
+        let file = File::open(&path).unwrap();
+        file.sync_all().unwrap();
+        let read_cached = || {
+            let mut bytes = [0; 4096];
+            preadv2(&file, &mut [io::IoSliceMut::new(&mut bytes)], 0, ReadWriteFlags::NOWAIT)
+        };
+        assert_eq!(read_cached(), Ok(4096));
+        drop_cache(folder.path());
+        const TMPFS: u64 = 0x0102_1994;
+        // Files of a file system in memory are nowhere else.
+        let is_on_disk = rustix::fs::fstatfs(&file).unwrap().f_type as u64 != TMPFS;
+        assert_eq!(read_cached(), if is_on_disk { Err(Errno::AGAIN) } else { Ok(4096) });
+        assert_eq!(fs::read(path).unwrap(), [1; 4096]);
     }
 
     #[test]

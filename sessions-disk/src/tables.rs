@@ -48,6 +48,13 @@ pub(crate) struct Tables<E: Engine> {
     reopen_backoff: Backoff,
 }
 
+/// Why the engine is reopened.
+#[derive(Clone, Copy, PartialEq)]
+enum Cause {
+    Failure,
+    Wish,
+}
+
 impl<E: Engine> Tables<E> {
     pub(crate) fn open(options: E::Options) -> Result<Self, OpenError> {
         let path = E::path(&options).map(Path::to_owned);
@@ -143,7 +150,7 @@ impl<E: Engine> Tables<E> {
             // Opening may need room too.
             self.disk_space.release();
         }
-        let opened = self.reopen();
+        let opened = self.reopen(Cause::Failure);
         if is_disk_full {
             // Read only now, since some engines refuse reads too until they are reopened.
             let usage = self.shared.reader().and_then(|reader| reads::usage(&*reader).ok());
@@ -184,21 +191,24 @@ impl<E: Engine> Tables<E> {
         self.eviction_cursor.advance(evicted_at);
         if self.engine.as_ref().is_some_and(Engine::wants_reopening) {
             // The write is durable. If reopening fails, `recover` tries again.
-            let _ = self.reopen();
+            let _ = self.reopen(Cause::Wish);
         }
         Ok(true)
     }
 
     /// Closes the engine and opens it again. Readers wait meanwhile.
-    fn reopen(&mut self) -> Result<(), EngineError> {
+    fn reopen(&mut self, cause: Cause) -> Result<(), EngineError> {
         self.shared.begin_reopening();
+        self.close();
+        if cause == Cause::Failure {
+            E::drop_cache(&self.options);
+        }
         let opened = self.open_again();
         self.shared.end_reopening(opened.as_ref().err());
         opened
     }
 
     fn open_again(&mut self) -> Result<(), EngineError> {
-        self.close();
         let opened = open_engine::<E>(&self.options).map_err(|error| at(error, E::path(&self.options)));
         let mut engine = opened.map_err(EngineError::unavailable)?;
         let published = self.undo(&mut engine).and_then(|()| publish(&self.shared, &engine));
@@ -243,7 +253,7 @@ impl<E: Engine> Tables<E> {
     pub(crate) fn recover(&mut self) {
         if self.time_to_reopen() == Some(Duration::ZERO) {
             // If this fails, the engine stays closed until the next attempt.
-            let _ = self.reopen();
+            let _ = self.reopen(Cause::Failure);
             self.reopen_backoff.extend();
         }
         self.disk_space.restore();

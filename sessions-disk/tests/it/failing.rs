@@ -59,6 +59,7 @@ fn a_single_failure_is_retried_unnoticed() {
         disk.next_writes(&[fate]);
         assert_eq!(block_on(store.commit(&record(0), &increment(1))).unwrap().map(drop), Ok(()));
         assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 1, "after {fate:?}");
+        assert_eq!(disk.drops.load(Ordering::SeqCst), 1, "only the disk is trusted");
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Disk {
     /// The tables that each batch wrote to.
     pub(crate) touched: Mutex<Vec<BTreeSet<Table>>>,
     pub(crate) opens: AtomicUsize,
+    /// Number of times that the system's cache was dropped.
+    pub(crate) drops: AtomicUsize,
     /// Number of entries that listings visited.
     pub(crate) visited: AtomicUsize,
     /// The outcomes of the next writes, the last first.
@@ -198,6 +200,11 @@ impl Engine for Ram {
         *disk.failing.lock().unwrap() = None;
         disk.opens.fetch_add(1, Ordering::SeqCst);
         Ok(Self(Arc::clone(disk)))
+    }
+
+    fn drop_cache(Options(disk): &Options) {
+        assert!(!disk.is_open.load(Ordering::SeqCst), "the files are closed");
+        disk.drops.fetch_add(1, Ordering::SeqCst);
     }
 
     fn reader(&self) -> Result<RamReader, EngineError> {

@@ -41,6 +41,9 @@ struct State {
     durable: Vec<u8>,
     /// The changes since the last sync, of which a power loss may leave any part.
     since: Vec<Change>,
+    /// The changes of failed syncs, of which a power loss may leave any part too. As on Linux,
+    /// reads go on to see them, and no later sync writes them.
+    failed: Vec<Change>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,21 +58,30 @@ pub(super) struct Options(pub(super) Arc<Disk>);
 
 impl From<&Path> for Options {
     fn from(_path: &Path) -> Self {
-        Self(Disk::new(Fault::default()))
+        Self(Disk::new(Fault::default(), &[]))
     }
 }
 
 impl Disk {
-    pub(super) fn new(fault: Fault) -> Arc<Self> {
-        Self::with_bytes(fault, Vec::new())
-    }
-
-    fn with_bytes(fault: Fault, bytes: Vec<u8>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { fault, operations: 0, durable: bytes.clone(), bytes, since: Vec::new() })))
+    /// Returns a disk with this content.
+    pub(super) fn new(fault: Fault, bytes: &[u8]) -> Arc<Self> {
+        let (bytes, durable, since, failed) = (bytes.to_vec(), bytes.to_vec(), Vec::new(), Vec::new());
+        Arc::new(Self(Mutex::new(State { fault, operations: 0, bytes, durable, since, failed })))
     }
 
     pub(super) fn backend(self: &Arc<Self>) -> Backend {
         Backend(Arc::clone(self))
+    }
+
+    /// Makes reads see what is on the disk, and what will be written by the next sync.
+    pub(super) fn drop_cache(&self) {
+        let state = &mut *self.state();
+        state.bytes.clone_from(&state.durable);
+        state.since.iter().for_each(|change| change.apply(&mut state.bytes));
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.state().bytes.clone()
     }
 
     pub(super) fn operations(&self) -> usize {
@@ -81,7 +93,7 @@ impl Disk {
         let state = self.state();
         let mut bytes = state.durable.clone();
         let mut dice = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        for change in &state.since {
+        for change in state.failed.iter().chain(&state.since) {
             dice ^= dice << 13;
             dice ^= dice >> 7;
             dice ^= dice << 17;
@@ -94,7 +106,7 @@ impl Disk {
                 _ => change.apply(&mut bytes),
             }
         }
-        Self::with_bytes(Fault::default(), bytes)
+        Self::new(Fault::default(), &bytes)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -144,9 +156,10 @@ impl State {
 
     fn sync(&mut self) -> io::Result<()> {
         let fault = self.begin().filter(|kind| *kind != Kind::Full);
-        if fault != Some(Kind::Broken) {
-            self.durable.clone_from(&self.bytes);
-            self.since.clear();
+        if fault == Some(Kind::Broken) {
+            self.failed.append(&mut self.since);
+        } else {
+            self.since.drain(..).for_each(|change| change.apply(&mut self.durable));
         }
         fault.map_or(Ok(()), |_| Err(ErrorKind::Other.into()))
     }
