@@ -164,8 +164,7 @@ impl View {
     /// Returns whether a record made of the edits alone would still contain anything after this
     /// request.
     pub(crate) fn would_store(&self) -> bool {
-        let spent = self.edits.iter().filter(|edit| edit.verb == Verb::SpendFlash).count();
-        self.measure().1 > spent
+        self.measure().1 > self.edits.count(Verb::SpendFlash)
     }
 
     pub(crate) fn has_entries(&self) -> bool {

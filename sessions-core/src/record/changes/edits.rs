@@ -175,6 +175,10 @@ impl Edits {
         self.clears_any() || self.list.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
     }
 
+    pub(crate) fn count(&self, verb: Verb) -> usize {
+        self.list.iter().filter(|edit| edit.verb == verb).count()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Change<'_>> + Clone {
         self.list.iter().map(Stored::as_change)
     }
