@@ -105,19 +105,17 @@ pub enum Event {
 
 /// The name of a principal in an event. Its `Debug` output is redacted, unlike its `Display`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Principal(Arc<str>);
+pub struct Principal(Box<str>);
 
 impl Principal {
+    pub(crate) const fn new(name: Box<str>) -> Self {
+        Self(name)
+    }
+
     /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl From<&str> for Principal {
-    fn from(name: &str) -> Self {
-        Self(name.into())
     }
 }
 

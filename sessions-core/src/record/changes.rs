@@ -127,6 +127,10 @@ impl Changes {
         self.head.as_ref()?.principal.as_deref()
     }
 
+    pub(crate) fn take_principal(&mut self) -> Option<Box<str>> {
+        self.head.as_mut()?.principal.take()
+    }
+
     /// Returns the session's new lifetime, if it changes.
     #[must_use]
     pub fn new_lifetime(&self) -> Option<Lifetime> {

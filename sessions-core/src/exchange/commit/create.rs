@@ -98,7 +98,7 @@ impl Create {
         for id in evicted {
             driver.shared.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
         }
-        driver.saved(id, &self.writes, headers)
+        driver.saved(id, &mut self.writes, headers)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::exchange::response::{SessionHeaders, Vary};
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{State, Writes};
 use crate::id::SessionId;
-use crate::manager::{Event, StoreCall};
+use crate::manager::{Event, Principal, StoreCall};
 use crate::record::{Record, Refusal};
 use crate::store::{Created, StoreFuture};
 
@@ -282,17 +282,19 @@ impl Driver {
 
     /// Ends a commit that was saved. A login is reported, and may end older logins.
     #[inline]
-    pub(super) fn saved(&self, id: SessionId, writes: &Writes, headers: SessionHeaders) -> Step {
-        match writes.changes.new_principal() {
+    pub(super) fn saved(&self, id: SessionId, writes: &mut Writes, headers: SessionHeaders) -> Step {
+        match writes.changes.take_principal() {
             None => Step::Done(headers),
             Some(principal) => self.signed_in(id, principal, writes.destroys, headers),
         }
     }
 
     #[cold]
-    fn signed_in(&self, id: SessionId, principal: &str, destroys: u32, headers: SessionHeaders) -> Step {
-        self.shared.raise(&Event::SignedIn { id, principal: principal.into() });
-        Limit::start(self, id, principal, destroys, headers)
+    fn signed_in(&self, id: SessionId, principal: Box<str>, destroys: u32, headers: SessionHeaders) -> Step {
+        // It only counts: sessions are ended once the step is carried out, after the event.
+        let step = Limit::start(self, id, &principal, destroys, headers);
+        self.shared.raise(&Event::SignedIn { id, principal: Principal::new(principal) });
+        step
     }
 
     /// Ends the commit of a failed touch, which the next commit retries. Only a save reports the

@@ -148,7 +148,7 @@ impl Update {
         if self.writes.changes.new_secret().is_some() {
             driver.shared.raise(&Event::Renewed { id: self.base.id() });
         }
-        driver.saved(self.base.id(), &self.writes, headers)
+        driver.saved(self.base.id(), &mut self.writes, headers)
     }
 
     /// Returns the cookie of a token that is still the newest, unless the request has ended the
