@@ -145,7 +145,8 @@ impl Open {
     /// Makes sure that fjall writes the next batch without waiting for its threads.
     fn make_room(&self, sizes: Sizes) -> Result<(), EngineError> {
         let is_full = |keyspace: &&Keyspace| keyspace.l0_table_count() >= MAX_UNSORTED;
-        if sizes.are_small() {
+        // Nobody else does in a small store, nor in one that was small when it was created.
+        if sizes.are_small() || self.database.active_compactions() == 0 {
             self.reader.keyspaces.iter().filter(is_full).try_for_each(Keyspace::major_compact).map_err(write_error)?;
         }
         self.wait(MERGE_TIMEOUT, |keyspace| !is_full(&keyspace) && keyspace.sealed_memtable_count() < MAX_SEALED)
@@ -298,4 +299,25 @@ fn open_error(error: fjall::Error) -> OpenError {
 /// Returns whether a file is missing or has the wrong content.
 fn is_damage(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: they grew in number until no write was possible.
+    #[test]
+    fn tables_of_a_store_that_was_small_are_merged() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Fjall::open(&FjallBuilder::new(folder.path()).max_bytes(8 << 20)).unwrap());
+        let mut engine = Fjall::open(&FjallBuilder::new(folder.path())).unwrap();
+        let mut write = || {
+            engine.write(&[Write::new(Table::Records, b"key", Some(b"value"))]).unwrap();
+            engine.open.as_ref().unwrap().reader.keyspaces[Table::Records.index()].clone()
+        };
+        for _ in 0..=MAX_UNSORTED {
+            write().rotate_memtable_and_wait().unwrap();
+        }
+        assert!(write().l0_table_count() < MAX_UNSORTED);
+    }
 }
