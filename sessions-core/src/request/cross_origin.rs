@@ -8,8 +8,9 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// The requests from other sites that are refused.
 ///
 /// Only unsafe requests count: those with a method other than `GET`, `HEAD`, `OPTIONS` and `TRACE`.
-/// Handshakes of WebSockets count too, with [`RefuseCrossOrigin`](Self::RefuseCrossOrigin) or with
-/// `SameSite=None`; otherwise browsers send a handshake from another site without our cookie.
+/// Handshakes of WebSockets, by `GET` or by the `CONNECT` of HTTP/2, count only with
+/// [`RefuseCrossOrigin`](Self::RefuseCrossOrigin) or with `SameSite=None`; otherwise browsers send
+/// a handshake from another site without our cookie.
 ///
 /// A refused request gets a 403 when it asks for its session. Browsers report where a request comes
 /// from in `Sec-Fetch-Site`, and older ones, or those on a page over plain HTTP, in `Origin`.
@@ -67,8 +68,12 @@ impl CrossOriginRule {
     /// Returns whether a request is refused. `carried` means that it has a cookie with our name.
     #[inline]
     pub(crate) fn refuses(&self, request: &impl RequestHeaders, carried: bool) -> bool {
-        let is_safe = is_safe(request.method()) && !(self.covers_sockets && opens_socket(request));
-        !is_safe && self.refuses_unsafe(request, carried)
+        let is_unsafe = match request.method() {
+            // A page can make the browser send it only to open a WebSocket (RFC 8441).
+            "CONNECT" => self.covers_sockets,
+            method => !is_safe(method) || (self.covers_sockets && opens_socket(request)),
+        };
+        is_unsafe && self.refuses_unsafe(request, carried)
     }
 
     fn refuses_unsafe(&self, request: &impl RequestHeaders, carried: bool) -> bool {
@@ -95,8 +100,7 @@ pub(crate) fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
 }
 
-/// Returns whether a request is the handshake of a WebSocket (RFC 6455 section 4.1). In HTTP/2 its
-/// method is `CONNECT`, which is not safe.
+/// Returns whether a request is the handshake of a WebSocket in HTTP/1.1 (RFC 6455 section 4.1).
 fn opens_socket(request: &impl RequestHeaders) -> bool {
     request.first(RequestHeader::Upgrade).is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
@@ -312,6 +316,10 @@ mod tests {
                 let verdicts = [refuses(&own, upgrade), refuses(&sibling, upgrade), refuses(&foreign, upgrade)];
                 assert_eq!(verdicts, refused, "{mode:?} {same_site:?} {carried}");
             }
+            // In HTTP/2 there is no `Upgrade`.
+            let verdicts = [&own[..], &sibling, &foreign]
+                .map(|headers| rule.refuses(&Fake { method: "CONNECT", target: "/socket", headers }, carried));
+            assert_eq!(verdicts, refused, "{mode:?} {same_site:?} {carried}");
             assert!(!refuses(&program, "websocket"), "not a browser");
             assert!(!refuses(&foreign, "h2c"), "another protocol");
         }
