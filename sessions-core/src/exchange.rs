@@ -16,6 +16,7 @@ pub use guard::{CommitGuard, ExchangeGuard};
 pub use response::{ResponseHeader, ResponseHeaders, SessionHeaders, write_redirect};
 
 pub(crate) use commit::{save, take_turn, take_turn_for};
+pub(crate) use outcome::Blocked;
 pub(crate) use shared::Shared;
 pub(crate) use state::{Stage, State};
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::exchange::Stage;
+use crate::exchange::{Blocked, Stage};
 use crate::request::Gate;
 use crate::session::{Load, Session};
 
@@ -44,7 +44,10 @@ impl Gate {
             let user = SignedIn { session, principal, gate: self };
             return within.map_or(Ok(()), |time| user.within(time)).map(|()| user);
         }
-        if let Stage::Blocked(blocked) = session.shared.lock().stage {
+        // A bearer token that opens no session is like no token: nobody is signed in.
+        if let Stage::Blocked(blocked) = session.shared.lock().stage
+            && blocked != Blocked::NoSuchBearer
+        {
             return Err(blocked.error());
         }
         Err(self.refuse(ErrorKind::NotSignedIn, &session.shared.sessions.config().pages))

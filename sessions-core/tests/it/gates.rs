@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::adapter::{Gate, RequestHeader, SignedIn};
-use sessions_core::{ConfigErrorKind, Error, ErrorKind, OutagePolicy, Sessions};
+use sessions_core::{ConfigErrorKind, Error, ErrorKind, OutagePolicy, Sessions, SessionsBuilder};
 
-use crate::support::{Fake, Fixture};
+use crate::support::{Fake, Fixture, made_up_token};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -85,6 +85,40 @@ fn visitor_of_an_unreachable_store_is_not_sent_to_the_login_page() {
         let denied = ask(&fixture, &cookie).unwrap_err();
         assert_eq!((denied.status(), denied.location()), (503, None), "{policy:?}");
     }
+}
+
+/// Regression: `Gone`, so that an optional visitor was refused too.
+#[test]
+fn bearer_token_without_a_session_is_not_signed_in() {
+    let fixture = Fixture::with(|builder| builder.bearer(true));
+    let issued = block_on(fixture.sessions.issue("ann")).unwrap();
+    let ask = || {
+        let token = format!("Bearer {}", issued.token());
+        let request = Fake::get("/orders").with(&[(RequestHeader::Authorization, &token)]);
+        Gate::of(&request).admit(block_on(fixture.sessions.open().session_from(&request)).unwrap())
+    };
+    assert_eq!(ask().unwrap().principal(), "ann");
+    fixture.clock.advance(31 * MINUTE);
+    let denied = ask().unwrap_err();
+    assert_eq!((denied.kind(), denied.status()), (ErrorKind::NotSignedIn, 401));
+}
+
+/// Nobody knows then who is signed in, so an optional visitor is refused as well.
+#[test]
+fn unchecked_token_is_not_a_stranger() {
+    let outage = |builder: SessionsBuilder| builder.outage(OutagePolicy::Anonymous);
+    let fixture = Fixture::with(outage);
+    let cookie = sign_in(&fixture);
+    let denied = |cookie: &str| ask(&fixture, cookie).unwrap_err().kind();
+    let many: String = (0..9).map(|seed| format!("__Host-id={};", made_up_token(seed))).collect();
+    assert_eq!(denied(&many), ErrorKind::TooManyTokens);
+    fixture.store.newer.store(true, Ordering::SeqCst);
+    assert_eq!(denied(&cookie), ErrorKind::NewerFormat);
+    fixture.store.newer.store(false, Ordering::SeqCst);
+    let other = sign_in(&fixture);
+    assert_eq!(denied(&format!("{cookie}; {other}")), ErrorKind::NotSignedIn);
+    fixture.store.down.store(true, Ordering::SeqCst);
+    assert_eq!(denied(&cookie), ErrorKind::StoreUnavailable);
 }
 
 #[test]
