@@ -1,5 +1,7 @@
 //! Whether another site may have made the browser send a request.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::bearer::bearer_token;
 use super::headers::{RequestHeader, RequestHeaders};
 use crate::cookie::SameSite;
@@ -154,7 +156,8 @@ pub(super) fn split_port(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Returns an origin as browsers write it: in lower case, without a default port.
+/// Returns an origin as browsers write it: in lower case, without a default port, and with
+/// addresses in their shortest form.
 fn serialized(origin: &str) -> Option<String> {
     let origin = origin.to_ascii_lowercase();
     let (scheme, authority) = origin.split_once("://")?;
@@ -163,23 +166,39 @@ fn serialized(origin: &str) -> Option<String> {
         return None;
     }
     let (name, port) = split_port(authority.as_bytes());
-    let is_name = match name {
-        [b'[', address @ .., b']'] => {
-            str::from_utf8(address).is_ok_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok())
-        }
-        _ => !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte)),
+    let name = serialized_host(str::from_utf8(name).ok()?)?;
+    let port = match port {
+        Some(digits) => Some(port_number(digits)?.to_string()),
+        None => None,
     };
-    let is_port = |port: &[u8]| {
-        port.iter().all(u8::is_ascii_digit) && str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok())
-    };
-    if !is_name || !port.is_none_or(is_port) {
-        return None;
+    Some(match port.filter(|port| port.as_bytes() != default_port(scheme.as_bytes())) {
+        Some(port) => format!("{scheme}://{name}:{port}"),
+        None => format!("{scheme}://{name}"),
+    })
+}
+
+fn port_number(port: &[u8]) -> Option<u16> {
+    // `parse` would accept a sign.
+    let is_number = port.iter().all(u8::is_ascii_digit);
+    str::from_utf8(port).ok().filter(|_| is_number)?.parse().ok()
+}
+
+fn serialized_host(name: &str) -> Option<String> {
+    if let Some(address) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let address: Ipv6Addr = address.parse().ok()?;
+        return Some(match (address.to_ipv4_mapped(), address.segments()) {
+            // Unlike Rust, browsers write it without dots.
+            (Some(_), [.., high, low]) => format!("[::ffff:{high:x}:{low:x}]"),
+            (None, _) => format!("[{address}]"),
+        });
     }
-    let end = match port {
-        Some(port) if port == default_port(scheme.as_bytes()) => origin.len() - port.len() - 1,
-        _ => origin.len(),
-    };
-    Some(origin[..end].to_owned())
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    // Browsers take a name that ends in a number for an address, which has other forms too.
+    let last = name.strip_suffix('.').unwrap_or(name).rsplit('.').next()?;
+    let is_hex = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_address = last.bytes().all(|byte| byte.is_ascii_digit()) || last.strip_prefix("0x").is_some_and(is_hex);
+    let is_valid = is_name && !name.is_empty() && (!is_address || name.parse::<Ipv4Addr>().is_ok());
+    is_valid.then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -348,6 +367,13 @@ mod tests {
             ("http://localhost:80", "http://localhost"),
             ("http://localhost:443", "http://localhost:443"),
             ("http://[::1]:3000", "http://[::1]:3000"),
+            ("https://login.example:0443", "https://login.example"),
+            ("https://login.example:08443", "https://login.example:8443"),
+            ("http://[0:0:0:0:0:0:0:1]:8080", "http://[::1]:8080"),
+            ("http://[2001:DB8::0:1]", "http://[2001:db8::1]"),
+            ("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://4.example", "http://4.example"),
             ("capacitor://localhost", "capacitor://localhost"),
             ("chrome-extension://abcdef", "chrome-extension://abcdef"),
         ] {
@@ -374,6 +400,11 @@ mod tests {
             "https://login.example ",
             "https://[::1",
             "https://[login]",
+            "http://127.1",
+            "http://127.0.0.01",
+            "http://127.0.0.1.",
+            "http://0x7f.0x1",
+            "http://2130706433",
         ] {
             let mut rule = CrossOriginRule { trusted: vec![bad.to_owned()], ..CrossOriginRule::default() };
             let error = rule.check(SameSite::Lax).unwrap_err();
