@@ -8,6 +8,8 @@ use parking_lot::RwLock;
 
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
+use crate::manager::warning::LastWarning;
+use crate::platform::Timestamp;
 
 /// Something that happened to a session.
 ///
@@ -209,18 +211,28 @@ type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 /// The event listeners. They are called without holding a lock, after the store operation, and
 /// their panics are caught.
 #[derive(Default)]
-pub(crate) struct Listeners(RwLock<Arc<Vec<Listener>>>);
+pub(crate) struct Listeners {
+    list: RwLock<Arc<Vec<Listener>>>,
+    /// When a damaged record was last logged as an error.
+    unreadable: LastWarning,
+    /// When a record in a newer format was last logged as an error.
+    newer_format: LastWarning,
+}
 
 impl Listeners {
     pub(crate) fn add(&self, listener: Listener) {
-        let mut list = self.0.write();
+        let mut list = self.list.write();
         Arc::make_mut(&mut list).push(listener);
     }
 
-    pub(crate) fn raise(&self, event: &Event) {
-        log(event);
+    pub(crate) fn raise(&self, event: &Event, now: impl FnOnce() -> Timestamp) {
+        log(event, |reason| match reason {
+            RejectReason::Unreadable => self.unreadable.is_due(now()),
+            RejectReason::NewerFormat => self.newer_format.is_due(now()),
+            _ => false,
+        });
         // Cloned, since a listener may add another.
-        let list = Arc::clone(&self.0.read());
+        let list = Arc::clone(&self.list.read());
         for listener in list.iter() {
             if catch_unwind(AssertUnwindSafe(|| listener(event))).is_err() {
                 tracing::error!(target: TARGET, ?event, "a listener panicked");
@@ -232,16 +244,19 @@ impl Listeners {
 /// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_core";
 
-/// Logs an event. Above `DEBUG` are only failing stores, damaged or newer records and entries of
-/// another type, so that clients cannot flood the log.
-fn log(event: &Event) {
+/// Logs an event. Above `DEBUG` are only failing stores, entries of another type, and records that
+/// cannot be read, so that clients cannot flood the log.
+///
+/// A record that cannot be read is an error only if `is_error`: whoever knows its id, which is
+/// public, needs no secret.
+fn log(event: &Event, is_error: impl FnOnce(RejectReason) -> bool) {
     match event {
         Event::Created { id } => tracing::debug!(target: TARGET, %id, "session created"),
         Event::Renewed { id } => tracing::debug!(target: TARGET, %id, "session renewed"),
         Event::SignedIn { id, .. } => tracing::debug!(target: TARGET, %id, "principal signed in"),
         Event::Destroyed { id, reason } => tracing::debug!(target: TARGET, %id, ?reason, "session ended"),
         Event::DestroyedAll { count } => tracing::debug!(target: TARGET, count, "all sessions ended"),
-        Event::Rejected { id, reason: reason @ (RejectReason::Unreadable | RejectReason::NewerFormat) } => {
+        Event::Rejected { id, reason } if is_error(*reason) => {
             tracing::error!(target: TARGET, id = id.map(display), ?reason, "a token opened no session");
         }
         Event::Rejected { id, reason } => {
@@ -280,9 +295,9 @@ mod tests {
             inner.add(Arc::new(|_| {}));
             count.fetch_add(1, Ordering::Relaxed);
         }));
-        listeners.raise(&EVENT);
-        assert_eq!(listeners.0.read().len(), 3);
-        listeners.raise(&EVENT);
+        listeners.raise(&EVENT, || Timestamp::NEVER);
+        assert_eq!(listeners.list.read().len(), 3);
+        listeners.raise(&EVENT, || Timestamp::NEVER);
         assert_eq!(heard.load(Ordering::Relaxed), 2);
     }
 }

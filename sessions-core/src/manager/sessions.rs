@@ -313,7 +313,7 @@ impl Sessions {
     }
 
     pub(crate) fn raise(&self, event: &Event) {
-        self.inner.listeners.raise(event);
+        self.inner.listeners.raise(event, || self.now());
     }
 
     /// Reports writes that were never saved. Warns at most once a minute, since a client that

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pollster::block_on;
+use sessions_core::Event::Rejected;
 use sessions_core::Session;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
@@ -157,6 +158,29 @@ fn the_log_has_the_reason_of_each_rejection() {
             assert!(!line.contains(&cookie[cookie.len() - 22..]), "{line}");
         }
     }
+}
+
+/// Regression: whoever knew the id of a damaged record could write an error per request.
+#[test]
+fn client_cannot_flood_the_log_with_errors() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let lines = |is_newer: bool| {
+        fixture.store.newer.store(is_newer, Ordering::SeqCst);
+        fixture.store.unreadable.store(!is_newer, Ordering::SeqCst);
+        let lines = logged(|| drop(browser.start()));
+        lines.into_iter().filter(|line| line.contains("a token opened no session")).collect::<String>()
+    };
+    for minute in 0..2 {
+        for is_newer in [false, true] {
+            assert!(lines(is_newer).starts_with("ERROR "), "{minute} {is_newer}");
+            assert!(lines(is_newer).starts_with("DEBUG "), "{minute} {is_newer}");
+        }
+        fixture.clock.advance(Duration::from_secs(60));
+    }
+    let rejected = fixture.take_events().into_iter().filter(|event| matches!(event, Rejected { .. }));
+    assert_eq!(rejected.count(), 8, "each is an event");
 }
 
 #[test]
