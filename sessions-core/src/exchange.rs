@@ -113,6 +113,7 @@ impl Exchange {
             }
         }
         if let Err(error) = examine(&mut candidates) {
+            self.shared.ask();
             return MaybeReady::ready(Err(error));
         }
         lookup::begin(&self.shared, &mut candidates, handle)
@@ -163,7 +164,7 @@ impl Exchange {
     pub fn end(self, status: u16) -> Commit {
         // Unless it is shared, nothing can load the session any more.
         let is_shared = Arc::strong_count(&self.shared) > 1;
-        if self.shared.is_loaded() {
+        if self.shared.is_asked() {
             let mut state = self.shared.lock();
             if let Some(headers) = state.headers_if_unchanged(&self.shared.sessions) {
                 (state.headers_sent, state.is_over) = (is_shared, !is_shared);

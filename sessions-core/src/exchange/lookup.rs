@@ -53,6 +53,7 @@ pub(super) fn begin<T: 'static>(
                 }
             }
             Err(answer) => {
+                shared.ask();
                 let (shared, rest) = (Arc::clone(shared), std::mem::take(candidates));
                 return MaybeReady::new(async move {
                     search.wait(&shared, rest, candidate, answer).await.map(|()| handle(shared))
@@ -189,7 +190,10 @@ impl Search {
     fn fail(mut self, shared: &Shared, error: StoreError) -> Result<(), Error> {
         shared.raise(&Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
         match shared.sessions.config().outage {
-            OutagePolicy::Refuse => Err(error.into()),
+            OutagePolicy::Refuse => {
+                shared.ask();
+                Err(error.into())
+            }
             OutagePolicy::Anonymous => {
                 self.block(Blocked::Outage);
                 store_result(shared, self.loaded)

@@ -97,9 +97,10 @@ impl SessionHeaders {
     ///   the cookie would sign others in. `Expires`, `Surrogate-Control` and headers for shared
     ///   caches only, such as `CDN-Cache-Control` (RFC 9213), are removed.
     /// - `Cache-Control: no-store` if somebody is signed in, so that the browser's back button does
-    ///   not show the page after a logout. Skipped if the handler set `Cache-Control` itself, or
-    ///   with [`no_store(false)`](crate::SessionsBuilder::no_store).
-    /// - `Vary: Cookie` if the session was used, merged into an existing `Vary`; with
+    ///   not show the page after a logout, or if the session could not be loaded. Skipped if the
+    ///   handler set `Cache-Control` itself, or with
+    ///   [`no_store(false)`](crate::SessionsBuilder::no_store).
+    /// - `Vary: Cookie` if the session was asked for, merged into an existing `Vary`; with
     ///   [bearer tokens](crate::SessionsBuilder::bearer) also `Authorization`.
     pub fn write_to(self, headers: &mut impl ResponseHeaders) {
         if self.vary != Vary::No {

@@ -14,13 +14,13 @@ pub(crate) struct Shared {
     /// The request must not begin a session, for example because it is a preflight.
     pub(crate) creates_nothing: bool,
     /// The handler has asked for the session. Changed under the lock, and read without it.
-    is_loaded: AtomicBool,
+    is_asked: AtomicBool,
     state: Mutex<State>,
 }
 
 impl Shared {
     pub(super) const fn new(sessions: Sessions, creates_nothing: bool, state: State) -> Self {
-        Self { sessions, creates_nothing, is_loaded: AtomicBool::new(false), state: Mutex::new(state) }
+        Self { sessions, creates_nothing, is_asked: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
     /// Locks the state.
@@ -32,16 +32,33 @@ impl Shared {
     }
 
     /// Returns whether the handler has asked for the session.
+    pub(super) fn is_asked(&self) -> bool {
+        self.is_asked.load(Ordering::Acquire)
+    }
+
+    /// Returns whether the handler has got the session.
     pub(super) fn is_loaded(&self) -> bool {
-        self.is_loaded.load(Ordering::Acquire)
+        self.is_asked() && !self.lock().is_unloaded
+    }
+
+    /// Records that the handler asks for the session and may not get it.
+    ///
+    /// It may then answer as for a stranger, which is not for everybody.
+    #[cold]
+    pub(super) fn ask(&self) {
+        let mut state = self.lock();
+        if !self.is_asked() {
+            state.is_unloaded = true;
+            self.is_asked.store(true, Ordering::Release);
+        }
     }
 
     /// Stores the result of a lookup, unless the session was already loaded.
     pub(super) fn load(&self, loaded: Loaded) {
         let mut state = self.lock();
-        if !self.is_loaded() {
+        if !self.is_asked() || state.is_unloaded {
             state.load(loaded);
-            self.is_loaded.store(true, Ordering::Release);
+            self.is_asked.store(true, Ordering::Release);
         }
     }
 
@@ -55,7 +72,7 @@ impl Drop for Shared {
     /// of a request that was never ended.
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        if *self.is_loaded.get_mut() && !state.is_over && state.has_unsaved() {
+        if *self.is_asked.get_mut() && !state.is_over && state.has_unsaved() {
             let id = state.written_id();
             self.sessions.raise_unsaved(id);
         }
@@ -67,7 +84,7 @@ impl fmt::Debug for Shared {
         let state = self.lock();
         f.debug_struct("Session")
             .field("id", &state.id())
-            .field("is_loaded", &self.is_loaded())
+            .field("is_loaded", &(self.is_asked() && !state.is_unloaded))
             .field("headers_sent", &state.headers_sent)
             .finish_non_exhaustive()
     }

@@ -22,6 +22,8 @@ use turns::Saves;
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) headers_sent: bool,
+    /// The handler has asked for the session, and has not got it.
+    pub(super) is_unloaded: bool,
     /// The request has ended with nothing to write, and nobody holds its session.
     pub(crate) is_over: bool,
     pub(crate) transport: Transport,
@@ -132,6 +134,7 @@ impl Live {
 impl State {
     /// Sets the result of the lookup. The view is still empty.
     pub(super) fn load(&mut self, loaded: Loaded) {
+        self.is_unloaded = false;
         self.transport = loaded.transport;
         self.stage = loaded.stage;
         if self.by_bearer() {
@@ -266,12 +269,13 @@ impl State {
         self.base().and_then(Record::signed_in_at)
     }
 
-    /// Returns whether the request has loaded a record with a principal.
+    /// Returns whether the request has loaded a record with a principal, or may have one that
+    /// could not be loaded.
     ///
     /// A login in this request does not count: the cookie that its response sets already prevents
     /// caching.
     pub(super) fn saw_principal(&self) -> bool {
-        self.has_seen_principal || self.base().is_some_and(Record::is_signed_in)
+        self.has_seen_principal | self.is_unloaded || self.base().is_some_and(Record::is_signed_in)
     }
 
     pub(crate) fn login(&mut self, login: Login, expiry: &Expiry, now: Timestamp) -> Result<(), Error> {

@@ -129,7 +129,7 @@ impl Driver {
     pub(super) fn begin(&mut self) -> Option<Result<Step, Error>> {
         let mut state = self.shared.lock();
         let is_last = matches!(self.occasion, Occasion::Headers { .. });
-        if is_last && (state.headers_sent || !self.shared.is_loaded()) {
+        if is_last && (state.headers_sent || !self.shared.is_asked()) {
             state.headers_sent = true;
             return Some(Ok(Step::Done(SessionHeaders::default())));
         }
