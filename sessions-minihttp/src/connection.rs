@@ -112,6 +112,7 @@ impl<S: SessionService> Connection<S> {
                     let length = head.length;
                     self.input.advance(length + rest.taken, rest.received);
                     self.head_due = None;
+                    self.wire.count_answer();
                     return Ok(());
                 }
                 None => self.input.hold_no_head(),

@@ -46,6 +46,11 @@ impl Wire {
         Ok(Self { socket, output: Vec::new(), preamble: Preamble::new(), limits })
     }
 
+    /// Records that a request was answered.
+    pub(crate) fn count_answer(&mut self) {
+        self.socket.count_step();
+    }
+
     /// Returns when the connection times out if the client sends nothing from now on.
     pub(crate) fn idle_due(&self) -> u64 {
         self.socket.after(self.limits.idle)

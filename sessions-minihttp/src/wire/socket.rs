@@ -6,10 +6,15 @@ use std::sync::Arc;
 
 use super::watch::{Watch, Watched};
 
+/// Maximum number of answers and reads before a connection gives way to others.
+const MOST_STEPS: u32 = 32;
+
 /// The socket of a connection.
 pub(crate) struct Socket {
     watched: Arc<Watched>,
     watch: Arc<Watch>,
+    /// Number of answers and reads since the thread could last serve other connections.
+    steps: u32,
     #[cfg(unix)]
     events: unix::Events,
     #[cfg(not(unix))]
@@ -17,6 +22,17 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
+    /// Counts an answer or a read. After many of them without a wait, other connections come first.
+    pub(crate) fn count_step(&mut self) {
+        self.steps += 1;
+        if self.steps >= MOST_STEPS {
+            self.steps = 0;
+            // Elsewhere there is no event to wait for.
+            #[cfg(unix)]
+            self.give_way();
+        }
+    }
+
     /// Writes all bytes. The client must take some of them every `limit` milliseconds.
     pub(crate) fn write_all(&mut self, mut bytes: &[u8], limit: u64) -> io::Result<()> {
         while !bytes.is_empty() {
@@ -62,14 +78,15 @@ impl Drop for Socket {
 }
 
 #[cfg(unix)]
-pub(super) use unix::{Stream, wake};
+pub(super) use unix::{Bell, Stream, wake};
 
 #[cfg(unix)]
 mod unix {
-    use std::io::{self, ErrorKind, Read as _};
+    use std::io::{self, ErrorKind, Read as _, Write as _};
+    use std::os::unix::net::UnixStream;
     use std::sync::Arc;
 
-    use may::io::WaitIo as _;
+    use may::io::{AsIoData as _, CoIo, WaitIo as _};
 
     use super::{Socket, Watch};
 
@@ -79,6 +96,31 @@ mod unix {
     /// Wakes a waiting connection.
     pub(crate) fn wake(stream: &Stream) {
         stream.waker().wakeup();
+    }
+
+    /// An event that a connection causes in order to wait for it.
+    ///
+    /// A thread of may returns to its sockets only when no coroutine is ready. A coroutine that
+    /// yields is ready, so no other connection would come first.
+    pub(crate) struct Bell {
+        near: CoIo<UnixStream>,
+        far: UnixStream,
+    }
+
+    impl Bell {
+        fn new() -> io::Result<Self> {
+            let (near, far) = UnixStream::pair()?;
+            Ok(Self { near: CoIo::new(near)?, far })
+        }
+
+        /// Rings the bell and waits until the thread has looked at its sockets.
+        fn ring(&self) -> io::Result<()> {
+            // An older event would end the wait at once.
+            self.near.as_io_data().reset();
+            (&self.far).write_all(&[0])?;
+            self.near.wait_io();
+            self.near.inner().read(&mut [0; 8]).map(drop)
+        }
     }
 
     /// The known state of a socket, as reported by events.
@@ -113,11 +155,24 @@ mod unix {
     impl Socket {
         #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
         pub(crate) fn new(stream: may::net::TcpStream, watch: Arc<Watch>) -> io::Result<Self> {
-            Ok(Self { watched: watch.watch(stream), watch, events: Events::default() })
+            Ok(Self { watched: watch.watch(stream), watch, steps: 0, events: Events::default() })
+        }
+
+        /// Waits until the thread has served the other connections that are ready.
+        #[cold]
+        pub(super) fn give_way(&self) {
+            let bell = &self.watched.bell;
+            if bell.get().is_none() {
+                // Fails for lack of file descriptors; the connection then simply continues.
+                let Ok(new) = Bell::new() else { return };
+                let _ = bell.set(new);
+            }
+            let _ = bell.get().map(Bell::ring);
         }
 
         /// Reads what has arrived, waiting for it until `due`. Returns 0 at the end of the stream.
         pub(crate) fn read(&mut self, buffer: &mut [u8], due: u64) -> io::Result<usize> {
+            self.count_step();
             if self.events.all_read {
                 self.wait(due)?;
             }
@@ -149,6 +204,7 @@ mod unix {
                 return Err(ErrorKind::TimedOut.into());
             }
             self.watched.set_due(due);
+            self.steps = 0;
             let flags = self.watched.stream.wait_io();
             self.watched.clear_due();
             self.events.wake(flags);
@@ -158,7 +214,7 @@ mod unix {
 }
 
 #[cfg(not(unix))]
-pub(super) use other::{Stream, wake};
+pub(super) use other::{Bell, Stream, wake};
 
 #[cfg(not(unix))]
 mod other {
@@ -172,6 +228,9 @@ mod other {
     /// exclusively.
     pub(crate) type Stream = std::net::TcpStream;
 
+    /// Never created: may can wait for an event only on Unix.
+    pub(crate) struct Bell;
+
     /// Wakes a waiting connection by shutting it down: may can wait for a socket's events only on
     /// Unix.
     pub(crate) fn wake(stream: &Stream) {
@@ -182,10 +241,11 @@ mod other {
     impl Socket {
         pub(crate) fn new(stream: may::net::TcpStream, watch: Arc<Watch>) -> io::Result<Self> {
             let watched = watch.watch(stream.inner().try_clone()?);
-            Ok(Self { watched, watch, stream })
+            Ok(Self { watched, watch, steps: 0, stream })
         }
 
         pub(crate) fn read(&mut self, buffer: &mut [u8], due: u64) -> io::Result<usize> {
+            self.count_step();
             self.attempt(due, |stream| stream.read(buffer))
         }
 
@@ -209,6 +269,52 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// Connects a socket to a client, which has sent this many bytes.
+    #[cfg(unix)]
+    fn connect(sent: usize) -> (Socket, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = may::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.write_all(&vec![b'x'; sent]).unwrap();
+        (Socket::new(stream, Arc::new(Watch::new())).unwrap(), peer)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn many_reads_without_a_wait_give_way() {
+        for (reads, gives_way) in [(MOST_STEPS - 1, false), (MOST_STEPS, true), (10 * MOST_STEPS, true)] {
+            let (mut socket, peer) = connect(reads as usize);
+            let reading = may::go!(move || {
+                for _ in 0..reads {
+                    assert_eq!(socket.read(&mut [0], u64::MAX).unwrap(), 1);
+                }
+                socket.watched.bell.get().is_some()
+            });
+            assert_eq!(reading.join().unwrap(), gives_way, "{reads}");
+            drop(peer);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn client_that_is_waited_for_never_gives_way() {
+        let (mut socket, mut peer) = connect(0);
+        let echoing = may::go!(move || {
+            let mut byte = [0; 8];
+            while socket.read(&mut byte, u64::MAX).unwrap() == 1 {
+                socket.count_step();
+                socket.write_all(&byte[..1], 1000).unwrap();
+            }
+            socket.watched.bell.get().is_some()
+        });
+        for _ in 0..10 * MOST_STEPS {
+            peer.write_all(b"x").unwrap();
+            peer.read_exact(&mut [0]).unwrap();
+        }
+        drop(peer);
+        assert!(!echoing.join().unwrap());
+    }
 
     #[test]
     fn ended_connection_is_closed_later() {

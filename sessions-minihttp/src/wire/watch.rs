@@ -4,13 +4,13 @@
 //! sometimes three system calls. Here, a connection only stores a number before it waits.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use may::coroutine::{self, Coroutine};
 
 use super::retired::{KEPT, Retired};
-use super::socket::{Stream, wake};
+use super::socket::{Bell, Stream, wake};
 
 /// The deadline of a wait without a timeout.
 const NEVER: u64 = u64::MAX;
@@ -42,6 +42,8 @@ pub(crate) struct Watch {
 pub(crate) struct Watched {
     pub(super) stream: Stream,
     due: AtomicU64,
+    /// Created when the connection first gives way to others.
+    pub(super) bell: OnceLock<Bell>,
 }
 
 /// What `may` still uses of a connection that has ended.
@@ -82,7 +84,7 @@ impl Watch {
 
     /// Begins to watch a connection, until it is dropped.
     pub(super) fn watch(&self, stream: Stream) -> Arc<Watched> {
-        let watched = Arc::new(Watched { stream, due: AtomicU64::new(NEVER) });
+        let watched = Arc::new(Watched { stream, due: AtomicU64::new(NEVER), bell: OnceLock::new() });
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&watched));
         watched
     }
