@@ -72,6 +72,9 @@ impl Session {
     /// If another request changes the entry in between, `change` is called again with the new
     /// value. For numbers, prefer [`increment`](Self::increment), which needs no round trip.
     ///
+    /// `change` must not wait for another save, `take` or `update` of this session: those wait for
+    /// this call, so neither would ever end.
+    ///
     /// An unsaved increment of this entry is saved first; the request's other writes stay unsaved.
     /// If the request has signed in or renewed its session, all are saved first, since the old
     /// token must not read the new value. If this request has set the entry but not saved it, or if
