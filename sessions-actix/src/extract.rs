@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use sessions_core::ErrorKind;
-use sessions_core::adapter::Load;
+use sessions_core::adapter::{self, Admission, Load};
+use sessions_core::{Error, ErrorKind};
 
 use crate::error::SessionError;
 use crate::exchanges::load;
@@ -53,10 +53,10 @@ impl Deref for Session {
 
 impl FromRequest for Session {
     type Error = SessionError;
-    type Future = Extraction<Load, Self>;
+    type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Extraction::new(load(request), |loaded| Ok(Self(loaded?)))
+        Extraction::of_session(load(request), |loaded| Ok(Self(loaded?)))
     }
 }
 
@@ -87,10 +87,10 @@ pub struct OptionalSession(pub Option<Session>);
 
 impl FromRequest for OptionalSession {
     type Error = SessionError;
-    type Future = Extraction<Load, Self>;
+    type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Extraction::new(load(request), |loaded| match loaded {
+        Extraction::of_session(load(request), |loaded| match loaded {
             Err(error) if error.kind() == ErrorKind::NoMiddleware => Ok(Self(None)),
             loaded => Ok(Self(Some(Session(loaded?)))),
         })
@@ -99,26 +99,38 @@ impl FromRequest for OptionalSession {
 
 /// The future of an extractor.
 #[must_use = "futures do nothing unless polled"]
-pub struct Extraction<F: Future, T> {
-    future: F,
-    convert: fn(F::Output) -> Result<T, SessionError>,
+pub struct Extraction<T>(Steps<T>);
+
+/// What the extractor waits for, and how it converts that.
+enum Steps<T> {
+    Session(Load, Convert<sessions_core::Session, T>),
+    SignedIn(Admission, Convert<adapter::SignedIn, T>),
 }
 
-impl<F: Future, T> Extraction<F, T> {
-    pub(crate) const fn new(future: F, convert: fn(F::Output) -> Result<T, SessionError>) -> Self {
-        Self { future, convert }
+type Convert<From, T> = fn(Result<From, Error>) -> Result<T, SessionError>;
+
+impl<T> Extraction<T> {
+    pub(crate) const fn of_session(load: Load, convert: Convert<sessions_core::Session, T>) -> Self {
+        Self(Steps::Session(load, convert))
+    }
+
+    pub(crate) const fn of_signed_in(admission: Admission, convert: Convert<adapter::SignedIn, T>) -> Self {
+        Self(Steps::SignedIn(admission, convert))
     }
 }
 
-impl<F: Future + Unpin, T> Future for Extraction<F, T> {
+impl<T> Future for Extraction<T> {
     type Output = Result<T, SessionError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.future).poll(context).map(self.convert)
+        match &mut self.0 {
+            Steps::Session(load, convert) => Pin::new(load).poll(context).map(*convert),
+            Steps::SignedIn(admission, convert) => Pin::new(admission).poll(context).map(*convert),
+        }
     }
 }
 
-impl<F: Future, T> fmt::Debug for Extraction<F, T> {
+impl<T> fmt::Debug for Extraction<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Extraction").finish_non_exhaustive()
     }

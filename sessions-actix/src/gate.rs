@@ -113,10 +113,10 @@ impl Deref for SignedIn {
 
 impl FromRequest for SignedIn {
     type Error = SessionError;
-    type Future = Extraction<Admission, Self>;
+    type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Extraction::new(admit(request, None), |admitted| Ok(Self::of(admitted?)))
+        Extraction::of_signed_in(admit(request, None), |admitted| Ok(Self::of(admitted?)))
     }
 }
 
@@ -134,10 +134,10 @@ pub struct OptionalSignedIn(pub Option<SignedIn>);
 
 impl FromRequest for OptionalSignedIn {
     type Error = SessionError;
-    type Future = Extraction<Admission, Self>;
+    type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Extraction::new(admit(request, None), |admitted| match admitted {
+        Extraction::of_signed_in(admit(request, None), |admitted| match admitted {
             Err(error) if error.kind() == ErrorKind::NotSignedIn => Ok(Self(None)),
             admitted => Ok(Self(Some(SignedIn::of(admitted?)))),
         })
