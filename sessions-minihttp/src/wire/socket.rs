@@ -78,7 +78,7 @@ impl Drop for Socket {
 }
 
 #[cfg(unix)]
-pub(super) use unix::{Bell, Stream, wake};
+pub(super) use unix::{OwnEvent, Stream, wake};
 
 #[cfg(unix)]
 mod unix {
@@ -102,19 +102,19 @@ mod unix {
     ///
     /// A thread of may returns to its sockets only when no coroutine is ready. A coroutine that
     /// yields is ready, so no other connection would come first.
-    pub(crate) struct Bell {
+    pub(crate) struct OwnEvent {
         near: CoIo<UnixStream>,
         far: UnixStream,
     }
 
-    impl Bell {
+    impl OwnEvent {
         fn new() -> io::Result<Self> {
             let (near, far) = UnixStream::pair()?;
             Ok(Self { near: CoIo::new(near)?, far })
         }
 
-        /// Rings the bell and waits until the thread has looked at its sockets.
-        fn ring(&self) -> io::Result<()> {
+        /// Causes the event, and waits until the thread has looked at its sockets.
+        fn wait(&self) -> io::Result<()> {
             // An older event would end the wait at once.
             self.near.as_io_data().reset();
             (&self.far).write_all(&[0])?;
@@ -161,13 +161,13 @@ mod unix {
         /// Waits until the thread has served the other connections that are ready.
         #[cold]
         pub(super) fn give_way(&self) {
-            let bell = &self.watched.bell;
-            if bell.get().is_none() {
+            let event = &self.watched.own_event;
+            if event.get().is_none() {
                 // Fails for lack of file descriptors; the connection then simply continues.
-                let Ok(new) = Bell::new() else { return };
-                let _ = bell.set(new);
+                let Ok(new) = OwnEvent::new() else { return };
+                let _ = event.set(new);
             }
-            let _ = bell.get().map(Bell::ring);
+            let _ = event.get().map(OwnEvent::wait);
         }
 
         /// Reads what has arrived, waiting for it until `due`. Returns 0 at the end of the stream.
@@ -214,7 +214,7 @@ mod unix {
 }
 
 #[cfg(not(unix))]
-pub(super) use other::{Bell, Stream, wake};
+pub(super) use other::{OwnEvent, Stream, wake};
 
 #[cfg(not(unix))]
 mod other {
@@ -229,7 +229,7 @@ mod other {
     pub(crate) type Stream = std::net::TcpStream;
 
     /// Never created: may can wait for an event only on Unix.
-    pub(crate) struct Bell;
+    pub(crate) struct OwnEvent;
 
     /// Wakes a waiting connection by shutting it down: may can wait for a socket's events only on
     /// Unix.
@@ -289,7 +289,7 @@ mod tests {
                 for _ in 0..reads {
                     assert_eq!(socket.read(&mut [0], u64::MAX).unwrap(), 1);
                 }
-                socket.watched.bell.get().is_some()
+                socket.watched.own_event.get().is_some()
             });
             assert_eq!(reading.join().unwrap(), gives_way, "{reads}");
             drop(peer);
@@ -306,7 +306,7 @@ mod tests {
                 socket.count_step();
                 socket.write_all(&byte[..1], 1000).unwrap();
             }
-            socket.watched.bell.get().is_some()
+            socket.watched.own_event.get().is_some()
         });
         for _ in 0..10 * MOST_STEPS {
             peer.write_all(b"x").unwrap();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use may::coroutine::{self, Coroutine};
 
 use super::retired::{KEPT, Retired};
-use super::socket::{Bell, Stream, wake};
+use super::socket::{OwnEvent, Stream, wake};
 
 /// The deadline of a wait without a timeout.
 const NEVER: u64 = u64::MAX;
@@ -43,7 +43,7 @@ pub(crate) struct Watched {
     pub(super) stream: Stream,
     due: AtomicU64,
     /// Created when the connection first gives way to others.
-    pub(super) bell: OnceLock<Bell>,
+    pub(super) own_event: OnceLock<OwnEvent>,
 }
 
 /// What `may` still uses of a connection that has ended.
@@ -84,7 +84,7 @@ impl Watch {
 
     /// Begins to watch a connection, until it is dropped.
     pub(super) fn watch(&self, stream: Stream) -> Arc<Watched> {
-        let watched = Arc::new(Watched { stream, due: AtomicU64::new(NEVER), bell: OnceLock::new() });
+        let watched = Arc::new(Watched { stream, due: AtomicU64::new(NEVER), own_event: OnceLock::new() });
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&watched));
         watched
     }
