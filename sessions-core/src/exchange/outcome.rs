@@ -111,11 +111,12 @@ pub(crate) const fn drops_writes(status: u16) -> bool {
 pub(crate) const fn decide(facts: Facts) -> Outcome {
     let writes = facts.wrote || facts.renewed;
     if facts.destroyed {
+        // After the headers too: the session ends, even if what followed comes too late.
         return match facts {
-            Facts { wrote: false, .. } | Facts { storable: false, .. } => Outcome::Destroy,
+            Facts { wrote: false, .. } | Facts { storable: false, .. } | Facts { headers_sent: true, .. } => {
+                Outcome::Destroy
+            }
             Facts { by_bearer: true, .. } | Facts { creates_nothing: true, .. } => Outcome::DestroyOnly,
-            // The session ends, even if what followed comes too late.
-            Facts { headers_sent: true, .. } => Outcome::Destroy,
             _ => Outcome::Replace,
         };
     }
@@ -138,9 +139,9 @@ pub(crate) const fn decide(facts: Facts) -> Outcome {
     }
     match facts {
         Facts { wrote: false, .. } | Facts { storable: false, .. } => Outcome::Keep,
+        Facts { headers_sent: true, .. } => Outcome::TooLate,
         Facts { by_bearer: true, .. } => Outcome::Blocked(Blocked::NoSuchBearer),
         Facts { creates_nothing: true, .. } => Outcome::NotCreated,
-        Facts { headers_sent: true, .. } => Outcome::TooLate,
         _ => Outcome::Create,
     }
 }

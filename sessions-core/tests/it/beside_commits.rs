@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::ErrorKind;
+use sessions_core::adapter::RequestHeader;
 
 use crate::promises::has_unsaved;
-use crate::support::{Fixture, poll};
+use crate::support::{Fake, Fixture, poll};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -192,6 +193,30 @@ fn a_refused_save_before_a_destroy_drops_no_farewell() {
     session.set("bye", "bye").unwrap();
     browser.finish(&session, 200).unwrap();
     assert_eq!((browser.get("k"), browser.get("bye").as_deref()), (None, Some("bye")));
+}
+
+/// The later `destroy` had made the refused write obsolete.
+#[test]
+fn a_refused_write_before_a_second_destroy_fails_no_logout() {
+    for method in ["GET", "OPTIONS"] {
+        let fixture = Fixture::with(|builder| builder.bearer(true));
+        let issued = block_on(fixture.sessions.issue("ann")).unwrap();
+        let token = format!("Bearer {}", issued.token());
+        let request = match method {
+            "GET" => Fake::get("/").with(&[(RequestHeader::Authorization, &token)]),
+            _ => Fake::get("/").with(&[(RequestHeader::Cookie, issued.cookie())]),
+        };
+        let exchange = fixture.sessions.open_for(method);
+        let session = block_on(exchange.session_from(&request)).unwrap();
+        session.destroy();
+        session.set("k", "v").unwrap();
+        drop(fixture.begin(|| session.save()));
+        if method == "GET" {
+            session.destroy();
+        }
+        let headers = block_on(exchange.end(200)).unwrap();
+        assert_eq!((headers.is_empty(), fixture.count()), (false, 0), "{method}");
+    }
 }
 
 /// The handle showed the principal before, whose session had expired.

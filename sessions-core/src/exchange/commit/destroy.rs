@@ -18,6 +18,8 @@ pub(crate) struct Destroy {
     successor: Option<Writes>,
     /// Why the writes that followed the destroy are refused, if they are.
     refusal: Option<Error>,
+    /// The number of `destroy` calls. A later one makes the refused writes obsolete.
+    destroys: u32,
 }
 
 impl Destroy {
@@ -30,8 +32,9 @@ impl Destroy {
         let [others @ .., id] = state.doomed() else { return Err(Error::new(ErrorKind::NoSession)) };
         let (id, others) = (*id, others.to_vec());
         let successor = has_successor.then(|| first_writes(driver, &mut state));
+        let destroys = state.destroys;
         drop(state);
-        Self { id, others, successor, refusal }.ask(driver)
+        Self { id, others, successor, refusal, destroys }.ask(driver)
     }
 
     fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
@@ -55,14 +58,14 @@ impl Destroy {
             driver.shared.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
         }
         driver.shared.lock().record_destroyed(self.id);
-        let (successor, refusal) = (self.successor.take(), self.refusal.take());
+        let (successor, refusal, destroys) = (self.successor.take(), self.refusal.take(), self.destroys);
         if let Some(id) = self.others.pop() {
-            return Self { id, others: std::mem::take(&mut self.others), successor, refusal }.ask(driver);
+            return Self { id, others: std::mem::take(&mut self.others), successor, refusal, destroys }.ask(driver);
         }
         match (successor, refusal) {
-            (_, Some(error)) => Err(error),
-            (Some(writes), None) => Create::start(driver, writes, 1),
-            (None, None) => driver.ended(),
+            (Some(writes), _) => Create::start(driver, writes, 1),
+            (None, Some(error)) if driver.shared.lock().destroys == destroys => Err(error),
+            (None, _) => driver.ended(),
         }
     }
 }
