@@ -13,7 +13,8 @@ use crate::error::{Error, ErrorKind, Redirect};
 pub struct SessionHeaders {
     pub(super) cookie: Option<SetCookie>,
     pub(super) vary: Vary,
-    /// The response is for one visitor only: somebody is signed in, or it reports an error.
+    /// The response is for one visitor only: somebody is signed in or may be, or it reports an
+    /// error.
     pub(super) is_private: bool,
     pub(super) retry_after: bool,
 }
@@ -97,7 +98,7 @@ impl SessionHeaders {
     ///   the cookie would sign others in. `Expires`, `Surrogate-Control` and headers for shared
     ///   caches only, such as `CDN-Cache-Control` (RFC 9213), are removed.
     /// - `Cache-Control: no-store` if somebody is signed in, so that the browser's back button does
-    ///   not show the page after a logout, or if the session could not be loaded. Skipped if the
+    ///   not show the page after a logout, or if loading the session failed. Skipped if the
     ///   handler set `Cache-Control` itself, or with
     ///   [`no_store(false)`](crate::SessionsBuilder::no_store).
     /// - `Vary: Cookie` if the session was asked for, merged into an existing `Vary`; with

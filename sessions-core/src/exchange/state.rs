@@ -269,13 +269,12 @@ impl State {
         self.base().and_then(Record::signed_in_at)
     }
 
-    /// Returns whether the request has loaded a record with a principal, or may have one that
-    /// could not be loaded.
+    /// Returns whether the request has loaded a record with a principal.
     ///
     /// A login in this request does not count: the cookie that its response sets already prevents
     /// caching.
     pub(super) fn saw_principal(&self) -> bool {
-        self.has_seen_principal | self.is_unloaded || self.base().is_some_and(Record::is_signed_in)
+        self.has_seen_principal || self.base().is_some_and(Record::is_signed_in)
     }
 
     pub(crate) fn login(&mut self, login: Login, expiry: &Expiry, now: Timestamp) -> Result<(), Error> {
@@ -309,9 +308,10 @@ impl State {
         if self.principal().is_none() {
             return Err(Error::new(ErrorKind::NotSignedIn));
         }
-        self.head.get_or_insert_default().confirms = true;
         self.renewal = true;
-        self.check_cookie()
+        self.check_cookie()?;
+        self.head.get_or_insert_default().confirms = true;
+        Ok(())
     }
 
     /// Returns an error if a new token comes too late to be sent. The next save drops what needs
