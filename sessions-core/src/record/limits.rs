@@ -1,7 +1,7 @@
 //! Limits of a record's size.
 
 use crate::error::{Error, ErrorKind};
-use crate::record::{HEAD_LENGTH, Record};
+use crate::record::{HEAD_LENGTH, INDEX_LINE, Record};
 
 /// Maximum length of a principal in bytes.
 ///
@@ -66,7 +66,7 @@ impl Limits {
 
     /// Returns whether the limits allow an entry, and no more than the format does.
     pub(crate) const fn are_possible(&self) -> bool {
-        let allows_entry = self.bytes > HEAD_LENGTH && self.keys > 0;
+        let allows_entry = self.bytes > HEAD_LENGTH + INDEX_LINE && self.keys > 0;
         allows_entry && self.bytes <= Self::FORMAT.bytes && self.keys <= Self::FORMAT.keys
     }
 }
@@ -90,7 +90,8 @@ mod tests {
         let Limits { bytes, keys } = Limits::FORMAT;
         assert!(Limits::new(bytes, keys).are_possible());
         assert!(!Limits::new(bytes, keys + 1).are_possible());
-        assert!(!Limits::new(bytes, 0).are_possible() && !Limits::new(HEAD_LENGTH, keys).are_possible());
+        assert!(!Limits::new(bytes, 0).are_possible());
+        assert_eq!([104, 105].map(|bytes| Limits::new(bytes, keys).are_possible()), [false, true]);
         assert!(!bytes.checked_add(1).is_some_and(|bytes| Limits::new(bytes, keys).are_possible()));
     }
 
