@@ -135,7 +135,7 @@ impl Session {
     /// [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for a timeout below a millisecond. Nothing is
     /// changed then. Returns [`HeadersSent`](crate::ErrorKind::HeadersSent) if the response headers
     /// were already sent: the new token cannot reach the client, so the next save fails too, and
-    /// drops what the request wrote.
+    /// drops what the request wrote. Until then, the handle shows the new principal.
     ///
     /// # Example
     ///
@@ -335,8 +335,8 @@ impl Session {
     /// [`HeadersSent`](crate::ErrorKind::HeadersSent) means that a cookie would have to
     /// be set but the response headers were sent; the changes that need the cookie are dropped, and
     /// all changes if there is a login among them. [`NoSession`](crate::ErrorKind::NoSession) means
-    /// that the request may begin none: it is an `OPTIONS` request. A request with a bearer token
-    /// may begin none either, after a [`destroy`](Self::destroy) too; its error is `Gone`.
+    /// that the request may begin none: it is an `OPTIONS` request. Nor may a request with a bearer
+    /// token, even after a [`destroy`](Self::destroy); its error is `Gone`.
     ///
     /// [`TooManyTokens`](crate::ErrorKind::TooManyTokens) and
     /// [`NewerFormat`](crate::ErrorKind::NewerFormat) mean that the request's tokens could not be

@@ -141,9 +141,10 @@
 //! This crate logs through `tracing` with the target `sessions_http`, the crate that it shares with
 //! `sessions-axum`. Session events have the target `sessions_core`. Errors have the fields `kind`,
 //! `status` and `error`. Those that the [server caused](Error::is_servers_fault) are logged at
-//! `ERROR`, and all others at `DEBUG`, so that clients cannot flood the log. Two warnings of
-//! `sessions_core` that a client can cause appear at most once a minute: about a cookie that
-//! browsers drop, and about writes that were never saved.
+//! `ERROR`, and all others at `DEBUG`, so that clients cannot flood the log. Four lines of
+//! `sessions_core` that a client can cause appear at most once a minute: the warnings about a
+//! cookie that browsers drop and about writes that were never saved, and the errors about a record
+//! that is unreadable or in a newer format.
 //!
 //! # What this crate does not do
 //!

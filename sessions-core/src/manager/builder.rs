@@ -402,10 +402,15 @@ impl SessionsBuilder {
     ///
     /// # Errors
     ///
-    /// Returns the first invalid option: an idle or absolute timeout below a millisecond, such an
-    /// interval of sweeps or rotations, no session per principal, impossible limits of a record, an
-    /// origin that no browser sends, a login or confirm page that is not a path of this site, a
-    /// cookie that browsers would reject, or a seal without a key.
+    /// Returns the first invalid option:
+    ///
+    /// - an idle or absolute timeout, or an interval of sweeps or rotations, below one millisecond
+    /// - a principal limit of zero
+    /// - limits of a record that allow no entry, or more than the format does
+    /// - an origin that no browser sends
+    /// - a login or confirm page that is not a path of this site
+    /// - a cookie that browsers would reject
+    /// - a seal without a key
     pub fn build(mut self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));

@@ -200,7 +200,7 @@ pub enum StoreCall {
     /// [`of_principal`](crate::store::Store::of_principal) or
     /// [`destroy`](crate::store::Store::destroy).
     ///
-    /// The login stands if it fails, unless the login was refused before.
+    /// If the call fails, the login stands, unless it was already refused.
     Limit,
     /// [`Store::sweep`](crate::store::Store::sweep).
     Sweep,

@@ -51,7 +51,7 @@ pub(crate) struct HeadChanges {
     pub(crate) lifetime: Option<Lifetime>,
     /// The principal has proved again who they are.
     pub(crate) confirms: bool,
-    /// The request has restarted the idle timeout, which every commit does.
+    /// The request asks to restart the idle timeout. Any commit does; this makes one necessary.
     pub(crate) shifts: bool,
 }
 

@@ -61,8 +61,7 @@ impl Sessions {
         let mut headers = exchange.end(200).await?;
         let (id, set_cookie) = (session.id(), headers.take_set_cookie());
         let (Some(id), Some(set_cookie)) = (id, set_cookie) else {
-            // `fill` has destroyed the session.
-            return Err(Error::new(ErrorKind::NoSession));
+            return Err(Error::with_source(ErrorKind::NoSession, "`fill` has destroyed the new session"));
         };
         Ok(Issued { id, set_cookie })
     }

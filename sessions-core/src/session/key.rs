@@ -50,7 +50,7 @@ impl<T> Key<T> {
     /// Sets the entry, as [`Session::set`] does.
     ///
     /// The value may be of a borrowed form of `T`, such as `str` for a `String`, that serializes in
-    /// the same way.
+    /// the same way. A slice for an array must have its length.
     ///
     /// # Errors
     ///
