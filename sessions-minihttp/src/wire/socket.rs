@@ -83,6 +83,7 @@ pub(super) use unix::{OwnEvent, Stream, wake};
 #[cfg(unix)]
 mod unix {
     use std::io::{self, ErrorKind, Read as _, Write as _};
+    use std::os::fd::{AsRawFd as _, RawFd};
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;
 
@@ -103,23 +104,27 @@ mod unix {
     /// A thread of may returns to its sockets only when no coroutine is ready. A coroutine that
     /// yields is ready, so no other connection would come first.
     pub(crate) struct OwnEvent {
-        near: CoIo<UnixStream>,
+        /// Dropped before `near` is closed. `CoIo` closes a socket that it owns first (may 0.3.51:
+        /// its field `inner` comes before `io`), and then unregisters the descriptor, which may
+        /// already be that of a connection that another thread has accepted.
+        registered: CoIo<RawFd>,
+        near: UnixStream,
         far: UnixStream,
     }
 
     impl OwnEvent {
         fn new() -> io::Result<Self> {
             let (near, far) = UnixStream::pair()?;
-            Ok(Self { near: CoIo::new(near)?, far })
+            Ok(Self { registered: CoIo::new(near.as_raw_fd())?, near, far })
         }
 
         /// Causes the event, and waits until the thread has looked at its sockets.
         fn wait(&self) -> io::Result<()> {
             // An older event would end the wait at once.
-            self.near.as_io_data().reset();
+            self.registered.as_io_data().reset();
             (&self.far).write_all(&[0])?;
-            self.near.wait_io();
-            self.near.inner().read(&mut [0; 8]).map(drop)
+            self.registered.wait_io();
+            (&self.near).read(&mut [0; 8]).map(drop)
         }
     }
 
