@@ -303,7 +303,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn client_that_is_waited_for_never_gives_way() {
+    fn connection_that_waits_for_its_client_never_gives_way() {
         let (mut socket, mut peer) = connect(0);
         let echoing = may::go!(move || {
             let mut byte = [0; 8];
