@@ -86,6 +86,7 @@ mod unix {
     use std::os::fd::{AsRawFd as _, RawFd};
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;
+    use std::sync::atomic::Ordering::Acquire;
 
     use may::io::{AsIoData as _, CoIo, WaitIo as _};
 
@@ -209,7 +210,10 @@ mod unix {
                 return Err(ErrorKind::TimedOut.into());
             }
             self.watched.set_due(due);
-            self.steps = 0;
+            // may does not wait if another thread has already found an event.
+            if self.watched.stream.as_io_data().io_flag.load(Acquire) == 0 {
+                self.steps = 0;
+            }
             let flags = self.watched.stream.wait_io();
             self.watched.clear_due();
             self.events.wake(flags);
@@ -299,6 +303,22 @@ mod tests {
             assert_eq!(reading.join().unwrap(), gives_way, "{reads}");
             drop(peer);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn event_before_a_wait_is_no_wait() {
+        let (mut socket, mut peer) = connect(0);
+        let reading = may::go!(move || {
+            for _ in 0..10 * MOST_STEPS {
+                peer.write_all(b"x").unwrap();
+                // As if another thread had looked at the socket.
+                wake(&socket.watched.stream);
+                assert_eq!(socket.read(&mut [0; 2], u64::MAX).unwrap(), 1);
+            }
+            socket.watched.own_event.get().is_some()
+        });
+        assert!(reading.join().unwrap());
     }
 
     #[cfg(unix)]
