@@ -112,7 +112,7 @@ impl<S: SessionService> Connection<S> {
                     let length = head.length;
                     self.input.advance(length + rest.taken, rest.received);
                     self.head_due = None;
-                    self.wire.count_answer();
+                    self.wire.count_answer().map_err(|_| End::Silent)?;
                     return Ok(());
                 }
                 None => self.input.hold_no_head(),

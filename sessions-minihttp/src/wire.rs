@@ -46,9 +46,15 @@ impl Wire {
         Ok(Self { socket, output: Vec::new(), preamble: Preamble::new(), limits })
     }
 
-    /// Records that a request was answered.
-    pub(crate) fn count_answer(&mut self) {
-        self.socket.count_step();
+    /// Records that a request was answered. After many of them without a wait, sends the output,
+    /// then lets other connections come first.
+    pub(crate) fn count_answer(&mut self) -> io::Result<()> {
+        if self.socket.count_step() {
+            // The client need not wait for other connections' services as well.
+            self.flush()?;
+            self.socket.give_way();
+        }
+        Ok(())
     }
 
     /// Returns when the connection times out if the client sends nothing from now on.
@@ -102,5 +108,31 @@ impl Wire {
         if self.flush().and_then(|()| self.socket.end()).is_ok() {
             while !self.socket.is_past(due) && self.socket.read(buffer, due).is_ok_and(|count| count > 0) {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn answers_are_sent_before_giving_way() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let limits = Limits { head: 1_000_000, idle: 1_000_000 };
+        let mut wire = Wire::new(stream, Watch::start(limits), limits).unwrap();
+        let answering = may::go!(move || {
+            let mut unsent = Vec::new();
+            for _ in 0..2 * socket::MOST_STEPS {
+                wire.write(b"x").unwrap();
+                wire.count_answer().unwrap();
+                unsent.push(wire.output.len() as u32);
+            }
+            unsent
+        });
+        let unsent: Vec<_> = (1..=2 * socket::MOST_STEPS).map(|count| count % socket::MOST_STEPS).collect();
+        assert_eq!(answering.join().unwrap(), unsent);
     }
 }

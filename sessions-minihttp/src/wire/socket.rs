@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::watch::{Watch, Watched};
 
 /// Maximum number of answers and reads before a connection gives way to others.
-const MOST_STEPS: u32 = 32;
+pub(super) const MOST_STEPS: u32 = 32;
 
 /// The socket of a connection.
 pub(crate) struct Socket {
@@ -22,14 +22,20 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Counts an answer or a read. After many of them without a wait, other connections come first.
-    pub(crate) fn count_step(&mut self) {
+    /// Counts an answer or a read. Returns `true` after many of them without a wait: then the
+    /// connection must [give way](Self::give_way).
+    pub(crate) const fn count_step(&mut self) -> bool {
         self.steps += 1;
+        self.steps >= MOST_STEPS
+    }
+
+    /// Lets other connections come first, unless the connection has waited since the last step.
+    pub(crate) fn give_way(&mut self) {
         if self.steps >= MOST_STEPS {
             self.steps = 0;
             // Elsewhere there is no event to wait for.
             #[cfg(unix)]
-            self.give_way();
+            self.wait_for_own_event();
         }
     }
 
@@ -104,6 +110,11 @@ mod unix {
     ///
     /// A thread of may returns to its sockets only when no coroutine is ready. A coroutine that
     /// yields is ready, so no other connection would come first.
+    ///
+    /// The event belongs to one of may's threads, by the number of its descriptor, and often to
+    /// another than this one. Then this thread is free, and the connection continues on the other
+    /// one, after the connections that were ready there. If a long service runs there, the
+    /// connection waits for it.
     pub(crate) struct OwnEvent {
         /// Dropped before `near` is closed. `CoIo` closes a socket that it owns first (may 0.3.51:
         /// its field `inner` comes before `io`), and then unregisters the descriptor, which may
@@ -119,7 +130,10 @@ mod unix {
             Ok(Self { registered: CoIo::new(near.as_raw_fd())?, near, far })
         }
 
-        /// Causes the event, and waits until the thread has looked at its sockets.
+        /// Causes the event, and waits until its thread has looked at its sockets.
+        ///
+        /// If that thread is another one, it may do so before the wait begins. Then there is no
+        /// wait, and the connection tries again after as many steps.
         fn wait(&self) -> io::Result<()> {
             // An older event would end the wait at once.
             self.registered.as_io_data().reset();
@@ -164,9 +178,9 @@ mod unix {
             Ok(Self { watched: watch.watch(stream), watch, steps: 0, events: Events::default() })
         }
 
-        /// Waits until the thread has served the other connections that are ready.
+        /// Waits until a thread has looked at its sockets.
         #[cold]
-        pub(super) fn give_way(&self) {
+        pub(super) fn wait_for_own_event(&self) {
             let event = &self.watched.own_event;
             if event.get().is_none() {
                 // Fails for lack of file descriptors; the connection then simply continues.
@@ -178,7 +192,9 @@ mod unix {
 
         /// Reads what has arrived, waiting for it until `due`. Returns 0 at the end of the stream.
         pub(crate) fn read(&mut self, buffer: &mut [u8], due: u64) -> io::Result<usize> {
-            self.count_step();
+            if self.count_step() {
+                self.give_way();
+            }
             if self.events.all_read {
                 self.wait(due)?;
             }
@@ -254,7 +270,9 @@ mod other {
         }
 
         pub(crate) fn read(&mut self, buffer: &mut [u8], due: u64) -> io::Result<usize> {
-            self.count_step();
+            if self.count_step() {
+                self.give_way();
+            }
             self.attempt(due, |stream| stream.read(buffer))
         }
 
@@ -328,7 +346,7 @@ mod tests {
         let echoing = may::go!(move || {
             let mut byte = [0; 8];
             while socket.read(&mut byte, u64::MAX).unwrap() == 1 {
-                socket.count_step();
+                assert!(!socket.count_step());
                 socket.write_all(&byte[..1], 1000).unwrap();
             }
             socket.watched.own_event.get().is_some()
