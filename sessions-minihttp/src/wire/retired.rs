@@ -15,7 +15,8 @@ use std::sync::{Mutex, PoisonError};
 /// How long a connection is kept, in milliseconds.
 pub(super) const KEPT: u64 = 1000;
 
-/// Maximum number of connections kept, so that many short ones do not exhaust the descriptors.
+/// Maximum number of connections kept, so that many short ones do not exhaust the descriptors. Each
+/// has one, or three if it has given way to others.
 const MOST: usize = 256;
 
 /// Values with the times when they were added, in milliseconds.

@@ -181,6 +181,8 @@ mod unix {
         /// Waits until a thread has looked at its sockets.
         #[cold]
         pub(super) fn wait_for_own_event(&self) {
+            // The event is kept as long as the connection, with two descriptors: a client that
+            // pipelines much will do so again.
             let event = &self.watched.own_event;
             if event.get().is_none() {
                 // Fails for lack of file descriptors; the connection then simply continues.
