@@ -167,8 +167,8 @@ impl Session {
     /// # Errors
     ///
     /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and
-    /// [`HeadersSent`](crate::ErrorKind::HeadersSent) if the response headers were already sent; the
-    /// next save fails too then.
+    /// [`HeadersSent`](crate::ErrorKind::HeadersSent) if the response headers were already sent.
+    /// The next save fails too then.
     ///
     /// # Example
     ///

@@ -293,7 +293,7 @@ impl Driver {
 
     #[cold]
     fn signed_in(&self, id: SessionId, principal: Box<str>, destroys: u32, headers: SessionHeaders) -> Step {
-        // `Limit::start` only counts. Sessions are ended when its step is carried out, after the event.
+        // This only counts. Sessions are ended when the step is carried out, after the event.
         let step = Limit::start(self, id, &principal, destroys, headers);
         self.shared.raise(&Event::SignedIn { id, principal: Principal::new(principal) });
         step
