@@ -27,6 +27,8 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait of a batch for fjall's threads, which may have fallen far behind.
 const MERGE_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(1);
+/// Number of polls in a row without a compaction after which fjall is taken not to begin one.
+const MAX_IDLE_POLLS: usize = 100;
 
 /// Number of unsorted tables at which a batch is not written. At 30 fjall would wait for them to be
 /// merged, even where that has failed for good.
@@ -134,7 +136,7 @@ impl Open {
         for keyspace in keyspaces {
             keyspace.rotate_memtable().map_err(write_error)?;
         }
-        self.wait(FLUSH_TIMEOUT, |keyspace| keyspace.sealed_memtable_count() == 0)?;
+        self.wait(FLUSH_TIMEOUT, || Ok(keyspaces.iter().all(|keyspace| keyspace.sealed_memtable_count() == 0)))?;
         for keyspace in keyspaces.iter().filter(|keyspace| keyspace.l0_table_count() >= sizes.unsorted_tables()) {
             // On a full disk this fails. By the next time more may have been removed.
             let _ = keyspace.major_compact();
@@ -144,18 +146,33 @@ impl Open {
 
     /// Makes sure that fjall writes the next batch without waiting for its threads.
     fn make_room(&self, sizes: Sizes) -> Result<(), EngineError> {
+        let keyspaces = &self.reader.keyspaces;
         let is_full = |keyspace: &&Keyspace| keyspace.l0_table_count() >= MAX_UNSORTED;
-        // Nobody else does in a small store, nor in one that was small when it was created.
-        if sizes.are_small() || self.database.active_compactions() == 0 {
-            self.reader.keyspaces.iter().filter(is_full).try_for_each(Keyspace::major_compact).map_err(write_error)?;
-        }
-        self.wait(MERGE_TIMEOUT, |keyspace| !is_full(&keyspace) && keyspace.sealed_memtable_count() < MAX_SEALED)
+        let mut idle_polls = 0;
+        self.wait(MERGE_TIMEOUT, || {
+            if keyspaces.iter().any(|keyspace| is_full(&keyspace)) {
+                // fjall counts a compaction before it chooses whether to do anything, and one large
+                // merge follows another. So one look would not do.
+                idle_polls = if self.database.active_compactions() == 0 { idle_polls + 1 } else { 0 };
+                // fjall merges no tables of a small store, or of one that was small when it was
+                // created: it keeps the options of its creation.
+                if sizes.are_small() || idle_polls >= MAX_IDLE_POLLS {
+                    keyspaces.iter().filter(is_full).try_for_each(Keyspace::major_compact).map_err(write_error)?;
+                }
+            }
+            let has_room = |keyspace| !is_full(&keyspace) && keyspace.sealed_memtable_count() < MAX_SEALED;
+            Ok(keyspaces.iter().all(has_room))
+        })
     }
 
-    /// Waits for fjall's threads until a condition holds for each table.
-    fn wait(&self, longest: Duration, is_done: impl Fn(&Keyspace) -> bool) -> Result<(), EngineError> {
+    /// Waits for fjall's threads until a condition holds.
+    fn wait(
+        &self,
+        longest: Duration,
+        mut is_done: impl FnMut() -> Result<bool, EngineError>,
+    ) -> Result<(), EngineError> {
         let begun = Instant::now();
-        while !self.reader.keyspaces.iter().all(&is_done) {
+        while !is_done()? {
             // When fjall's thread fails it ends, and only calls on the database report it.
             self.database.persist(PersistMode::Buffer).map_err(write_error)?;
             if begun.elapsed() > longest {
