@@ -52,7 +52,8 @@ pub(crate) struct Tables<E: Engine> {
 #[derive(Clone, Copy, PartialEq)]
 enum Cause {
     Failure,
-    Wish,
+    /// The engine asked for it.
+    Request,
 }
 
 impl<E: Engine> Tables<E> {
@@ -191,7 +192,7 @@ impl<E: Engine> Tables<E> {
         self.eviction_cursor.advance(evicted_at);
         if self.engine.as_ref().is_some_and(Engine::wants_reopening) {
             // The write is durable. If reopening fails, `recover` tries again.
-            let _ = self.reopen(Cause::Wish);
+            let _ = self.reopen(Cause::Request);
         }
         Ok(true)
     }
