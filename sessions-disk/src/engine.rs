@@ -49,9 +49,9 @@ pub trait Engine: Sized + Send + 'static {
 
     /// Drops what the system has cached of the files, which are closed.
     ///
-    /// After a failed sync, Linux takes for written what is only in its cache. So the store calls
-    /// this before it reopens the files after a failure, and the engine recovers what is on the
-    /// disk.
+    /// After a failed sync, Linux treats unwritten pages in its cache as written. So the store
+    /// calls this before it reopens the files after a failure, and the engine recovers what is on
+    /// the disk.
     fn drop_cache(options: &Self::Options) {
         if let Some(path) = Self::path(options) {
             files::drop_cache(path);

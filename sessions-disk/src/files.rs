@@ -230,7 +230,7 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
 
 /// Drops what the system has cached of a file, or of the files in a folder, as far as it can.
 ///
-/// What is not on the disk yet stays.
+/// Pages that are still to be written stay cached.
 #[cfg_attr(
     not(target_os = "linux"),
     expect(unused_variables, reason = "only Linux forgets what a sync could not write")

@@ -285,7 +285,7 @@ struct NotMerged(fjall::Error);
 impl std::fmt::Display for NotMerged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(
-            "fjall cannot flush or merge its tables: if the disk has room and this goes on, one of them is damaged; \
+            "fjall cannot flush or merge its tables: if the disk has room and this goes on, one of them may be damaged; \
              restore a backup or use another folder",
         )
     }

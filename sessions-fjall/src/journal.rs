@@ -49,7 +49,8 @@ pub(crate) fn empty(engine: &Path) -> io::Result<()> {
 ///
 /// fjall writes a batch of more than 8 KiB in several system calls before one sync. A power failure
 /// may keep the later ones only. fjall discards a batch without an end, but refuses to open a
-/// journal in which the checksum of the last batch is wrong.
+/// journal in which the checksum of the last batch is wrong. Damage to the last batch looks like a
+/// power failure, and that batch is discarded too.
 pub(crate) fn discard_torn_batch(engine: &Path) -> io::Result<bool> {
     let number = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
     let Some(newest) = files(engine)?.into_iter().max_by_key(number) else {

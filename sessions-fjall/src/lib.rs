@@ -34,13 +34,14 @@
 //! can read them.
 //!
 //! It does not repair damage. A damaged block of a table is an error of the sessions in it, but
-//! fjall cannot merge that table with others any more. So writes fail, in a store under 1 GiB once
-//! some twenty tables wait to be merged, in a larger one from time to time at first. Their error
-//! names the remedy: restore a backup or use another folder. Reads go on.
+//! fjall cannot merge that table with others any more. In a store under 1 GiB, writes fail once
+//! about twenty tables wait to be merged. In a larger one, they fail only now and then at first.
+//! Their error names the remedy: restore a backup or use another folder. Reads go on.
 //!
 //! It does not detect all damage to the journal. fjall may take a damaged byte for the end of the
-//! journal after a crash, and discard the rest. The latest writes, logouts included, are then lost
-//! without an error. If you do not trust the disk, use `sessions-redb`.
+//! journal after a crash, and discard the rest. Damage to the last batch of the journal looks like
+//! a power failure, and the store discards that batch. The latest writes, logouts included, are
+//! then lost without an error. If you do not trust the disk, use `sessions-redb`.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
