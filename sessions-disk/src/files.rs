@@ -352,7 +352,12 @@ mod tests {
             let mut bytes = [0; 4096];
             preadv2(&file, &mut [io::IoSliceMut::new(&mut bytes)], 0, ReadWriteFlags::NOWAIT)
         };
-        assert_eq!(read_cached(), Ok(4096));
+        let cached = read_cached();
+        if cached == Err(Errno::OPNOTSUPP) {
+            eprintln!("skipped: the file system, such as overlayfs, does not tell what is cached");
+            return;
+        }
+        assert_eq!(cached, Ok(4096));
         drop_cache(folder.path());
         const TMPFS: u64 = 0x0102_1994;
         // Files of a file system in memory are nowhere else.
