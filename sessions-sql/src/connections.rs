@@ -1,7 +1,7 @@
 //! The connections of a store, each lent to one call at a time.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, iter, mem};
@@ -40,11 +40,16 @@ pub(crate) struct Connections<D: Database> {
     pub(crate) origin: Origin,
     /// Whether a connection of the pool has been found to be as it must be.
     is_examined: AtomicBool,
-    /// How often all connections were closed. Those that were lent meanwhile are closed later.
-    generation: AtomicUsize,
-    /// Connections that can be lent at once. The pool would first ask the database whether one that
-    /// is given back still answers.
-    ready: Mutex<VecDeque<Borrowed<D>>>,
+    ready: Mutex<Ready<D>>,
+}
+
+/// Connections that can be lent at once. The pool would first ask the database whether one that is
+/// given back still answers.
+struct Ready<D: Database> {
+    connections: VecDeque<Borrowed<D>>,
+    /// Number of times that all connections were closed. A connection lent before the last time is
+    /// closed when it comes back.
+    generation: usize,
 }
 
 /// A connection of the pool, and when it was borrowed.
@@ -52,11 +57,10 @@ type Borrowed<D> = (PoolConnection<<D as Driver>::Sqlx>, Instant);
 
 impl<D: Database> Connections<D> {
     pub(crate) fn new(pool: Pool<D::Sqlx>, origin: Origin, table: Table, runtime: Handle, patience: Duration) -> Self {
-        let database = format!("{} database {}", D::NAME, D::place(&pool.connect_options()));
-        let place = Place { table, database };
+        let place = Place { table, database: format!("{} database {}", D::NAME, D::place(&pool.connect_options())) };
         let turns = Arc::new(Semaphore::new(pool.options().get_max_connections() as usize));
-        let (is_examined, generation, ready) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::default());
-        Self { pool, place, runtime, turns, patience, origin, is_examined, generation, ready }
+        let ready = Mutex::new(Ready { connections: VecDeque::new(), generation: 0 });
+        Self { pool, place, runtime, turns, patience, origin, is_examined: AtomicBool::new(false), ready }
     }
 
     /// Lends a connection.
@@ -72,21 +76,20 @@ impl<D: Database> Connections<D> {
     /// Waits until a connection is ready, or the pool has one, which it may have to make.
     async fn borrow(self: &Arc<Self>) -> Answer<Lease<D>> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
-        if let Some(ready) = self.next_ready() {
-            let mut lease = Lease::new(self, ready, turn);
-            lease.was_ready = true;
-            lease.end(true);
+        let mut lease = Lease::new(self, turn);
+        lease.borrowed = self.next_ready();
+        lease.was_ready = lease.borrowed.is_some();
+        lease.is_answered = lease.was_ready;
+        lease.borrowed = lease.borrowed.take().or_else(|| Some((self.pool.try_acquire()?, Instant::now())));
+        if lease.borrowed.is_some() {
             return Ok(lease);
-        }
-        if let Some(idle) = self.pool.try_acquire() {
-            return Ok(Lease::new(self, (idle, Instant::now()), turn));
         }
         // It is made on the runtime, and not where the call is polled: a coroutine's stack is
         // small, and a call that gives up must not take back what the next one needs.
-        let home = Arc::clone(self);
         let acquiring = self.runtime.spawn(async move {
-            let connection = home.pool.acquire().await.map_err(|error| of_connecting::<D>(&error, &home.place))?;
-            Ok(Lease::new(&home, (connection, Instant::now()), turn))
+            let new = lease.home.pool.acquire().await.map_err(|error| of_connecting::<D>(&error, &lease.home.place))?;
+            lease.borrowed = Some((new, Instant::now()));
+            Ok(lease)
         });
         acquiring.await.unwrap_or_else(|_| Err(Failure::unreached("the runtime of the connections has ended")))
     }
@@ -96,8 +99,8 @@ impl<D: Database> Connections<D> {
         let answer = timeout_at(self.patience_ends(), D::examine(lease.connection(), self.origin)).await;
         let answer = answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
         // Without an answer, the others are probably lost too.
-        let answer = answer.inspect_err(|_| self.clear(false));
-        let fault = answer.map_err(|error| of_connecting::<D>(&error, &self.place))?;
+        let fault =
+            answer.inspect_err(|_| self.clear(false)).map_err(|error| of_connecting::<D>(&error, &self.place))?;
         fault.map_or(Ok(()), |fault| Err(Failure::refused(fault)))?;
         lease.end(true);
         self.is_examined.store(true, Ordering::Relaxed);
@@ -114,7 +117,7 @@ impl<D: Database> Connections<D> {
     /// a rush, and the pool can close them.
     fn next_ready(&self) -> Option<Borrowed<D>> {
         loop {
-            let ready = self.ready().pop_front()?;
+            let ready = self.ready().connections.pop_front()?;
             if ready.1.elapsed() < KEPT_FOR {
                 return Some(ready);
             }
@@ -125,8 +128,8 @@ impl<D: Database> Connections<D> {
     /// Closes all connections, those in use when they come back. Or lets the pool check those that
     /// nobody uses.
     pub(crate) fn clear(&self, closes: bool) {
-        self.generation.fetch_add(closes.into(), Ordering::SeqCst);
-        let mut idle = mem::take(&mut *self.ready());
+        self.ready().generation += usize::from(closes);
+        let mut idle = mem::take(&mut self.ready().connections);
         // All of them first, since one that is given back can be acquired again.
         idle.extend(iter::from_fn(|| Some((self.pool.try_acquire()?, Instant::now()))));
         idle.into_iter().for_each(|idle| self.give_back(idle, closes));
@@ -144,14 +147,14 @@ impl<D: Database> Connections<D> {
         }
     }
 
-    fn ready(&self) -> MutexGuard<'_, VecDeque<Borrowed<D>>> {
+    fn ready(&self) -> MutexGuard<'_, Ready<D>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<D: Database> Drop for Connections<D> {
     fn drop(&mut self) {
-        self.ready().drain(..).for_each(|ready| self.give_back(ready, true));
+        self.ready().connections.drain(..).for_each(|ready| self.give_back(ready, true));
     }
 }
 
@@ -174,20 +177,23 @@ pub(crate) struct Lease<D: Database> {
     /// Whether all that was sent has been answered.
     is_answered: bool,
     /// Whether the connection must be closed, for example in the middle of a transaction.
-    closes: bool,
+    pub(crate) closes: bool,
 }
 
 impl<D: Database> Lease<D> {
-    fn new(home: &Arc<Connections<D>>, borrowed: Borrowed<D>, turn: Option<OwnedSemaphorePermit>) -> Self {
-        let (borrowed, home, generation) = (Some(borrowed), Arc::clone(home), home.generation.load(Ordering::SeqCst));
+    /// Creates a lease whose connection is borrowed afterwards.
+    ///
+    /// A connection that is borrowed while all are closed must be closed too.
+    fn new(home: &Arc<Connections<D>>, turn: Option<OwnedSemaphorePermit>) -> Self {
+        let (home, generation) = (Arc::clone(home), home.ready().generation);
         let [was_ready, is_answered, closes] = [false; 3];
-        Self { borrowed, home, generation, was_ready, write_turn: None, _turn: turn, is_answered, closes }
+        Self { borrowed: None, home, generation, was_ready, write_turn: None, _turn: turn, is_answered, closes }
     }
 
     /// Returns the connection for one statement, which then [ends](Self::end).
     pub(crate) fn connection(&mut self) -> &mut Connection<D> {
         self.is_answered = false;
-        &mut self.borrowed.as_mut().expect("it is taken only when the lease is dropped").0
+        &mut self.borrowed.as_mut().expect("it is there until the lease is dropped").0
     }
 
     /// Returns the connection for what may consist of several statements.
@@ -196,13 +202,8 @@ impl<D: Database> Lease<D> {
     /// transaction whose BEGIN is under way, and would give the connection back with it: what the
     /// next calls acknowledge would never be committed.
     pub(crate) fn begin(&mut self) -> &mut Connection<D> {
-        self.close();
-        self.connection()
-    }
-
-    /// Lets the connection be closed rather than given back.
-    pub(crate) const fn close(&mut self) {
         self.closes = true;
+        self.connection()
     }
 
     /// Ends what was sent.
@@ -215,10 +216,12 @@ impl<D: Database> Lease<D> {
 impl<D: Database> Drop for Lease<D> {
     fn drop(&mut self) {
         let Some(borrowed) = self.borrowed.take() else { return };
-        self.closes |= self.generation != self.home.generation.load(Ordering::SeqCst);
+        let mut ready = self.home.ready();
+        self.closes |= self.generation != ready.generation;
         if self.is_answered && !self.closes && self.home.origin != Origin::Given {
-            self.home.ready().push_back(borrowed);
+            ready.connections.push_back(borrowed);
         } else {
+            drop(ready);
             self.home.give_back(borrowed, self.closes);
         }
     }
@@ -227,6 +230,8 @@ impl<D: Database> Drop for Lease<D> {
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
     use tokio::runtime::Runtime;
 
@@ -234,6 +239,15 @@ mod tests {
     use crate::sqlite::Sqlite;
 
     const CONNECTIONS: usize = 4;
+
+    /// Returns the connections of a pool with such options.
+    fn connections_of(runtime: &Runtime, options: SqlitePoolOptions) -> Arc<Connections<Sqlite>> {
+        let _entered = runtime.enter();
+        let pool = options.connect_lazy_with(SqliteConnectOptions::new().in_memory(true));
+        let table = Table::new(None, "sessions", '"').unwrap();
+        let patience = Duration::from_secs(20);
+        Arc::new(Connections::new(pool, Origin::Direct, table, runtime.handle().clone(), patience))
+    }
 
     /// Returns connections that can be lent at once, and how often one was given back to the pool.
     fn connections(runtime: &Runtime) -> (Arc<Connections<Sqlite>>, Arc<AtomicUsize>) {
@@ -243,15 +257,10 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
             Box::pin(async { Ok(true) })
         });
-        let _entered = runtime.enter();
-        let pool = pool.connect_lazy_with(SqliteConnectOptions::new().in_memory(true));
-        let table = Table::new(None, "sessions", '"').unwrap();
-        let patience = Duration::from_secs(20);
-        let connections = Connections::new(pool, Origin::Direct, table, runtime.handle().clone(), patience);
-        let connections = Arc::new(connections);
+        let connections = connections_of(runtime, pool);
         let lent = [(); CONNECTIONS].map(|()| runtime.block_on(connections.lend()).unwrap());
         drop(lent);
-        assert_eq!((connections.ready().len(), returns.load(Ordering::SeqCst)), (CONNECTIONS, 0));
+        assert_eq!((connections.ready().connections.len(), returns.load(Ordering::SeqCst)), (CONNECTIONS, 0));
         (connections, returns)
     }
 
@@ -264,9 +273,9 @@ mod tests {
     fn an_old_connection_goes_back_to_the_pool() {
         let runtime = runtime();
         let (connections, _) = connections(&runtime);
-        connections.ready()[0].1 -= KEPT_FOR;
+        connections.ready().connections[0].1 -= KEPT_FOR;
         let _lease = runtime.block_on(connections.lend()).unwrap();
-        assert_eq!(connections.ready().len(), CONNECTIONS - 2);
+        assert_eq!(connections.ready().connections.len(), CONNECTIONS - 2);
     }
 
     /// Regression: what the pool had checked was taken again to be checked.
@@ -291,10 +300,33 @@ mod tests {
         let leases = [(); 2].map(|()| runtime.block_on(connections.lend()).unwrap());
         connections.clear(true);
         drop(leases);
-        assert_eq!((connections.ready().len(), connections.pool.size()), (0, 0));
+        assert_eq!((connections.ready().connections.len(), connections.pool.size()), (0, 0));
         assert_eq!(returns.load(Ordering::SeqCst), 0);
         drop(runtime.block_on(connections.lend()).unwrap());
-        assert_eq!(connections.ready().len(), 1, "a new one is kept");
+        assert_eq!(connections.ready().connections.len(), 1, "a new one is kept");
+    }
+
+    /// Regression: it was taken for a newer one, and lent again.
+    #[test]
+    fn a_connection_made_while_all_were_closed_is_closed() {
+        let runtime = runtime();
+        let [begun, end] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
+        let (begins, ends) = (Arc::clone(&begun), Arc::clone(&end));
+        let pool = SqlitePoolOptions::new().after_connect(move |_, _| {
+            begins.add_permits(1);
+            let ends = Arc::clone(&ends);
+            Box::pin(async move { ends.acquire_owned().await.map(drop).map_err(|_| sqlx::Error::PoolClosed) })
+        });
+        let connections = connections_of(&runtime, pool);
+        let lent = runtime.spawn({
+            let connections = Arc::clone(&connections);
+            async move { connections.lend().await.map(drop) }
+        });
+        runtime.block_on(begun.acquire()).unwrap().forget();
+        connections.clear(true);
+        end.add_permits(1);
+        runtime.block_on(lent).unwrap().unwrap();
+        assert_eq!((connections.ready().connections.len(), connections.pool.size()), (0, 0));
     }
 
     /// Regression: one that had become read-only was lent again for half an hour.
@@ -304,9 +336,12 @@ mod tests {
         let (connections, returns) = connections(&runtime);
         let mut lease = runtime.block_on(connections.lend()).unwrap();
         lease.end(true);
-        lease.close();
+        lease.closes = true;
         drop(lease);
-        assert_eq!((connections.ready().len(), connections.pool.size()), (CONNECTIONS - 1, CONNECTIONS as u32 - 1));
+        assert_eq!(
+            (connections.ready().connections.len(), connections.pool.size()),
+            (CONNECTIONS - 1, CONNECTIONS as u32 - 1)
+        );
         assert_eq!(returns.load(Ordering::SeqCst), 0);
     }
 }

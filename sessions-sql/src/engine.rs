@@ -29,8 +29,7 @@ pub struct Sql<D: Database> {
 
 impl<D: Database> Sql<D> {
     pub(crate) fn new(connections: Connections<D>, statements: Statements, room: Option<D::Room>) -> Self {
-        let writers = Arc::new(Semaphore::new(D::WRITERS));
-        Self { connections: Arc::new(connections), statements, writers, room }
+        Self { connections: Arc::new(connections), statements, writers: Arc::new(Semaphore::new(D::WRITERS)), room }
     }
 
     /// Creates the table, unless it is there.
@@ -62,7 +61,7 @@ impl<D: Database> Sql<D> {
     /// Returns a connection for a statement that may take long, once it has shown that it answers.
     async fn checked(&self, mut lease: Lease<D>) -> Answer<Lease<D>> {
         // If it does not, it is closed rather than given back.
-        lease.close();
+        lease.closes = true;
         self.connections.examined(lease).await
     }
 
@@ -72,11 +71,11 @@ impl<D: Database> Sql<D> {
             // The others are probably lost too.
             Verdict::Unknown => self.connections.clear(false),
             // The connection has lost the statements that were prepared on it.
-            Verdict::Pooled => lease.close(),
+            Verdict::Pooled => lease.closes = true,
             // The primary was demoted, and new connections may lead to its successor. Those of the
             // application's pool are its own to close.
             Verdict::ReadOnly => {
-                lease.close();
+                lease.closes = true;
                 self.connections.clear(self.connections.origin != Origin::Given);
                 if lease.was_ready {
                     return Failure::unreached("the database has become read-only");
