@@ -40,6 +40,8 @@ pub(crate) struct Connections<D: Database> {
     pub(crate) origin: Origin,
     /// Whether a connection of the pool has been found to be as it must be.
     is_examined: AtomicBool,
+    /// Whether a write that was refused as read-only is being tried again.
+    pub(crate) is_retrying: AtomicBool,
     ready: Mutex<Ready<D>>,
 }
 
@@ -60,7 +62,8 @@ impl<D: Database> Connections<D> {
         let place = Place { table, database: format!("{} database {}", D::NAME, D::place(&pool.connect_options())) };
         let turns = Arc::new(Semaphore::new(pool.options().get_max_connections() as usize));
         let ready = Mutex::new(Ready { connections: VecDeque::new(), generation: 0 });
-        Self { pool, place, runtime, turns, patience, origin, is_examined: AtomicBool::new(false), ready }
+        let [is_examined, is_retrying] = [(); 2].map(|()| AtomicBool::new(false));
+        Self { pool, place, runtime, turns, patience, origin, is_examined, is_retrying, ready }
     }
 
     /// Lends a connection.
@@ -77,10 +80,9 @@ impl<D: Database> Connections<D> {
     async fn borrow(self: &Arc<Self>) -> Answer<Lease<D>> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
         let mut lease = Lease::new(self, turn);
-        lease.borrowed = self.next_ready();
-        lease.was_ready = lease.borrowed.is_some();
-        lease.is_answered = lease.was_ready;
-        lease.borrowed = lease.borrowed.take().or_else(|| Some((self.pool.try_acquire()?, Instant::now())));
+        let ready = self.next_ready();
+        lease.is_answered = ready.is_some();
+        lease.borrowed = ready.or_else(|| Some((self.pool.try_acquire()?, Instant::now())));
         if lease.borrowed.is_some() {
             return Ok(lease);
         }
@@ -168,8 +170,9 @@ pub(crate) struct Lease<D: Database> {
     borrowed: Option<Borrowed<D>>,
     home: Arc<Connections<D>>,
     generation: usize,
-    /// Whether an earlier call has used the connection.
-    pub(crate) was_ready: bool,
+    /// Whether a write that is refused as read-only is tried again. If one was being tried again
+    /// when this was lent, the database has no successor yet.
+    pub(crate) may_retry: bool,
     /// The turn to write.
     pub(crate) write_turn: Option<OwnedSemaphorePermit>,
     /// Ends when the connection is there for the next call.
@@ -185,9 +188,9 @@ impl<D: Database> Lease<D> {
     ///
     /// A connection that is borrowed while all are closed must be closed too.
     fn new(home: &Arc<Connections<D>>, turn: Option<OwnedSemaphorePermit>) -> Self {
-        let (home, generation) = (Arc::clone(home), home.ready().generation);
-        let [was_ready, is_answered, closes] = [false; 3];
-        Self { borrowed: None, home, generation, was_ready, write_turn: None, _turn: turn, is_answered, closes }
+        let may_retry = home.origin != Origin::Given && !home.is_retrying.load(Ordering::Relaxed);
+        let (home, generation, [is_answered, closes]) = (Arc::clone(home), home.ready().generation, [false; 2]);
+        Self { borrowed: None, home, generation, may_retry, write_turn: None, _turn: turn, is_answered, closes }
     }
 
     /// Returns the connection for one statement, which then [ends](Self::end).

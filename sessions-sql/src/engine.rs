@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sessions_core::record::Record;
 use sessions_core::{SessionId, Timestamp};
@@ -77,7 +78,8 @@ impl<D: Database> Sql<D> {
             Verdict::ReadOnly => {
                 lease.closes = true;
                 self.connections.clear(self.connections.origin != Origin::Given);
-                if lease.was_ready {
+                self.connections.is_retrying.store(lease.may_retry, Ordering::Relaxed);
+                if lease.may_retry {
                     return Failure::unreached("the database has become read-only");
                 }
             }
@@ -101,9 +103,9 @@ impl<D: Database> Sql<D> {
 
     /// Sends a statement that writes.
     async fn write(&self, lease: &mut Lease<D>, text: &str, values: &[Value<'_>], need: Need) -> sqlx::Result<Sent> {
-        let statement = self.statements.with(text, values);
         let connection = if self.room.is_some() { lease.begin() } else { lease.connection() };
-        let sent = D::write(connection, &statement, self.room.as_ref(), need).await;
+        let sent = D::write(connection, &self.statements.with(text, values), self.room.as_ref(), need).await;
+        let sent = sent.inspect(|_| self.connections.is_retrying.store(false, Ordering::Relaxed));
         // In SQLite, nothing is left half done but by a call that is dropped or whose outcome is
         // unknown.
         let is_whole = |error| self.room.is_some() && verdict::<D>(error) != Verdict::Unknown;
@@ -205,13 +207,11 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn count(&self) -> Answer<u64> {
-        let lease = self.checked(self.connections.lend().await?).await?;
-        self.number_in(lease, &self.statements.count, &[]).await
+        self.number_in(self.checked(self.connections.lend().await?).await?, &self.statements.count, &[]).await
     }
 
     async fn delete_all(&self) -> Answer<u64> {
-        let lease = self.checked(self.writer().await?).await?;
-        self.affected(lease, &self.statements.delete_all, &[], Need::End).await
+        self.affected(self.checked(self.writer().await?).await?, &self.statements.delete_all, &[], Need::End).await
     }
 
     async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
@@ -305,5 +305,43 @@ fn number(number: impl TryInto<i64>) -> Value<'static> {
 impl<D: Database> fmt::Debug for Sql<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sql").field("place", &self.connections.place).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests {
+    use std::time::Duration;
+
+    use sqlx::Executor as _;
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+    use tokio::runtime::Runtime;
+
+    use super::*;
+    use crate::sqlite::Sqlite;
+    use crate::table::Table;
+
+    /// Regression: it was tried again until its deadline, on connections that reads had made.
+    #[test]
+    fn a_write_refused_as_read_only_is_retried_once() {
+        let table = Table::new(None, "sessions", '"').unwrap();
+        let statements = Statements::new::<Sqlite>(&table, false);
+        let schema = statements.schema.to_string();
+        let pool = SqlitePoolOptions::new().after_connect(move |connection, _| {
+            let statements = format!("{schema}; PRAGMA query_only = 1");
+            Box::pin(async move { connection.execute(sqlx::raw_sql(&statements)).await.map(drop) })
+        });
+        let runtime = Runtime::new().unwrap();
+        let _entered = runtime.enter();
+        let pool = pool.connect_lazy_with(SqliteConnectOptions::new().in_memory(true));
+        let patience = Duration::from_secs(20);
+        let connections = Connections::new(pool, Origin::Direct, table, runtime.handle().clone(), patience);
+        let engine = Sql::<Sqlite>::new(connections, statements, None);
+        let id = SessionId::from_bytes([1; 16]);
+        for cause in ["has become read-only", "connect to the primary"].repeat(2) {
+            assert_eq!(runtime.block_on(engine.get(id)).unwrap(), None);
+            let failure = format!("{:?}", runtime.block_on(engine.delete(id)).unwrap_err());
+            assert!(failure.contains(cause), "{failure}");
+        }
     }
 }

@@ -85,6 +85,14 @@ fn a_read_only_database_says_so() {
     assert!(block_on(reader.load(record.id(), crate::support::NOW)).unwrap().is_some());
     let _ = server.sql(&format!("ALTER ROLE {role} RESET default_transaction_read_only"));
     _ = increment(&reader, &record).unwrap();
+    // After the next one too.
+    let _ = server.sql(&format!(
+        "ALTER ROLE {role} SET default_transaction_read_only = on;
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+    ));
+    assert!(block_on(reader.load(record.id(), crate::support::NOW)).unwrap().is_some());
+    let _ = server.sql(&format!("ALTER ROLE {role} RESET default_transaction_read_only"));
+    _ = increment(&reader, &record).unwrap();
 }
 
 #[test]
