@@ -97,11 +97,13 @@ fn server(text: &str) -> Result<(ConnectionInfo, UrlOptions), OpenError> {
 }
 
 fn unreadable(text: &str, error: ParseError) -> OpenError {
+    let rest = text.rsplit_once('@').or_else(|| text.split_once("://"));
+    let hosts = rest.and_then(|(_, rest)| rest.split(['/', '?']).next()).unwrap_or_default();
     url_error(match error {
         ParseError::EmptyHost | ParseError::InvalidPort if is_socket(text) => NO_HOST.to_owned(),
         ParseError::EmptyHost => format!("a host is missing {PERCENT_ENCODING}"),
-        // Not in a user or a password.
-        ParseError::InvalidPort if text.rfind(',') > text.rfind('@') => SEVERAL.to_owned(),
+        // A comma before the `@` belongs to the user or the password.
+        ParseError::InvalidPort if hosts.contains(',') => SEVERAL.to_owned(),
         ParseError::InvalidPort => format!("the port is no number from 1 to 65535 {PERCENT_ENCODING}"),
         ParseError::InvalidIpv6Address => format!("the address in brackets is no IPv6 address {PERCENT_ENCODING}"),
         _ => format!("the host is neither a name nor an address {PERCENT_ENCODING}"),
@@ -309,7 +311,10 @@ mod tests {
             ("redis://", "a host is missing"),
             ("redis://:hunter2@a,b", "several servers are a cluster"),
             ("redis://:hunter2@a:1,b:2", "several servers are a cluster"),
+            ("redis://a:1,b:2", "several servers are a cluster"),
             ("redis://:hunter2,x@h:notaport", "the port is no number from 1 to 65535"),
+            ("redis://:hunter2@h:notaport/1?prefix=a,b", "the port is no number from 1 to 65535"),
+            ("redis://h:notaport?prefix=a,b", "the port is no number from 1 to 65535"),
             ("redis://:hunter2@0.0.0.0", "the one to connect to"),
             ("redis://:hunter2@[::]", "the one to connect to"),
             ("redis://:hunter2@[::x]", "no IPv6 address"),
