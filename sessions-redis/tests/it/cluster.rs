@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{NOW, changes, cluster, commit, id, list, names, patient, record, text};
+use crate::support::{NOW, changes, cluster, commit, id, list, names, patient, record, text, until};
 use pollster::block_on;
 use sessions_core::SessionId;
 use sessions_core::record::{Changes, Refusal, SecretHash};
@@ -88,8 +88,9 @@ fn waiting_for_replicas_confirms_every_end() {
         .open(&lonely.url())
         .unwrap();
     // Both connections are open.
-    while block_on(store.ping()).is_err() {}
-    while block_on(store.destroy(id())).unwrap_err().kind() != StoreErrorKind::TimedOut {}
+    until(|| block_on(store.ping()).is_ok(), "the store never connected");
+    let is_waiting = || block_on(store.destroy(id())).unwrap_err().kind() == StoreErrorKind::TimedOut;
+    until(is_waiting, "the connection that waits was never open");
     let id = id();
     let first = record(id).build().unwrap();
     block_on(store.create(&first)).unwrap();
@@ -139,9 +140,8 @@ fn replicas_confirm_an_end_after_a_lost_reply() {
         let steady = patient().prefix("session:").open(&primary.url()).unwrap();
         let id = id();
         block_on(steady.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
-        while replica.cli(&["EXISTS", &format!("session:{id}")]) != "1" {
-            thread::sleep(Duration::from_millis(10));
-        }
+        let is_copied = || replica.cli(&["EXISTS", &format!("session:{id}")]) == "1";
+        until(is_copied, "the replica never connected");
         // Both connections are open, and the server knows the script.
         block_on(store.ping()).unwrap();
         let _ = block_on(store.destroy(crate::support::id()));
@@ -163,7 +163,7 @@ fn replicas_confirm_an_entry_that_was_there() {
         let user = || record(id()).principal(Some("user")).build().unwrap();
         // Both connections are open, and the replica is there.
         block_on(steady.create(&user())).unwrap();
-        while block_on(store.create(&user())).is_err() {}
+        until(|| block_on(store.create(&user())).is_ok(), "the replica never connected");
         replication.swallow();
         let new = user();
         block_on(steady.create(&new)).unwrap();

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    NOW, SECRET, changes, commit, create_on_disk, id, names, patient, prefix, record, server, text, valkey,
+    NOW, SECRET, changes, commit, create_on_disk, id, names, patient, prefix, record, server, text, until, valkey,
 };
 use pollster::block_on;
 use sessions_core::record::{Changes, Lifetime, Refusal, SecretHash};
@@ -95,7 +95,8 @@ fn a_retry_does_not_undo_later_writes() {
             let earlier = scope.spawn(|| block_on(commit(&flaky, id, &changes().set("key", b"earlier"))).unwrap());
             // As soon as the first try has been applied, somebody else writes. Its retry is still
             // to come.
-            while block_on(steady.load(id, NOW)).unwrap().unwrap().version() == u32::from(round) * 2 {}
+            let is_applied = || block_on(steady.load(id, NOW)).unwrap().unwrap().version() != u32::from(round) * 2;
+            until(is_applied, "the first try was never applied");
             block_on(commit(&steady, id, &changes().set("key", b"later"))).unwrap().unwrap();
             earlier.join().unwrap().unwrap();
         });

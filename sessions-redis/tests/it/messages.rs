@@ -4,7 +4,7 @@ use std::error::Error;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use crate::support::{NOW, changes, commit, id, record};
+use crate::support::{NOW, changes, commit, id, record, until};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use pollster::block_on;
@@ -122,7 +122,7 @@ fn a_server_that_goes_silent_is_named() {
     }
     let server = Server::start();
     let store = hurried().load_deadline(Duration::from_millis(100)).open(&server.url()).unwrap();
-    while block_on(store.ping()).is_err() {}
+    until(|| block_on(store.ping()).is_ok(), "the store never connected");
     server.freeze();
     let error = block_on(store.ping()).unwrap_err();
     server.thaw();

@@ -1,9 +1,8 @@
 //! The lists of principals: complete for signed-in sessions, and always checked.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
-use crate::support::{IDLE, NOW, changes, commit, id, names, patient, prefix, record, server};
+use crate::support::{IDLE, NOW, changes, commit, id, names, patient, prefix, record, server, until};
 use pollster::block_on;
 use sessions_core::SessionId;
 use sessions_core::record::{Limits, Record, Refusal, SecretHash};
@@ -31,14 +30,6 @@ fn on_entry(prefix: &str, script: &str, principal: &str, id: SessionId) -> Strin
 
 fn entries(prefix: &str, principal: &str) -> usize {
     server().cli(&["ZCARD", &format!("{prefix}#p:{principal}")]).parse().unwrap()
-}
-
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]
@@ -167,7 +158,7 @@ fn an_entry_without_a_session_is_doubted_then_dropped() {
         block_on(store.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
     }
     assert!(block_on(store.destroy(destroyed)).unwrap());
-    wait_until("the entry of a destroyed session goes", || entries(&prefix, "user") == 2);
+    until(|| entries(&prefix, "user") == 2, "the entry of a destroyed session stays");
     let _ = server().cli(&["DEL", &format!("{prefix}{vanished}")]);
     let score = |id| on_entry(&prefix, "return redis.call('ZSCORE', KEYS[1], id)", "user", id);
     let list = || drop(block_on(store.of_principal("user", NOW)).unwrap());
@@ -354,7 +345,7 @@ fn fill(store: &RedisStore, count: usize) -> BTreeSet<SessionId> {
 /// Copies everything, and lets the copy take writes.
 fn copy([from, to]: &[Server; 2]) {
     assert_eq!(to.cli(&["REPLICAOF", "127.0.0.1", &from.port().to_string()]), "OK");
-    wait_until("the copy is complete", || to.cli(&["DBSIZE"]) == from.cli(&["DBSIZE"]));
+    until(|| to.cli(&["DBSIZE"]) == from.cli(&["DBSIZE"]), "the copy is never complete");
     assert_eq!(to.cli(&["REPLICAOF", "NO", "ONE"]), "OK");
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{NOW, changes, commit, id, names, patient, prefix, record, server, text};
+use crate::support::{NOW, changes, commit, id, names, patient, prefix, record, server, text, until};
 use futures_util::FutureExt;
 use pollster::block_on;
 use sessions_core::store::{Store, StoreErrorKind};
@@ -161,7 +161,7 @@ fn a_write_of_several_calls_has_one_deadline() {
         let proxy = Proxy::to(server().port());
         let builder = RedisStore::builder().prefix(prefix()).commit_deadline(Duration::from_millis(300));
         let store = builder.open(&proxy.url()).unwrap();
-        while block_on(store.ping()).is_err() {}
+        until(|| block_on(store.ping()).is_ok(), "the store never connected");
         let [first, second] = [id(), id()];
         block_on(store.create(&record(first).build().unwrap())).unwrap();
         // Less than a silence.

@@ -90,6 +90,15 @@ pub(crate) fn names(commands: &[Vec<String>]) -> Vec<&str> {
     commands.iter().filter_map(|words| words.first()).map(String::as_str).collect()
 }
 
+/// Waits until a condition holds, and panics after a minute.
+pub(crate) fn until(mut is_done: impl FnMut() -> bool, otherwise: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !is_done() {
+        assert!(Instant::now() < end, "{otherwise}");
+        std::thread::yield_now();
+    }
+}
+
 /// Lists all sessions, page by page.
 pub(crate) fn list(store: &RedisStore) -> BTreeSet<SessionId> {
     let mut listed = BTreeSet::new();
