@@ -70,11 +70,12 @@ impl RedisBuilder {
     /// Without it, a primary that dies just after it acknowledged a logout may take the logout with
     /// it: the replica that follows still has the session. In the same way, a token that was
     /// replaced, as at a login, is valid again, and one that a rotation has sent opens nothing. And
-    /// a session whose entry in the list of its principal is lost outlives the end of all of them.
-    /// Ask for as many replicas as each primary has, since any of them may follow it. If too few
-    /// replicas confirm, the call fails, although the primary has applied it. Waiting calls use
-    /// separate connections, and concurrent ones share one `WAIT`. The deadline of a write grows by
-    /// `within`.
+    /// a session whose entry in the list of its principal is lost survives when all sessions of its
+    /// principal are ended. Ask for as many replicas as each primary has, since any of them may
+    /// follow it. If too few replicas confirm, the call fails, although the primary has applied it.
+    /// Waiting calls use separate connections, and concurrent ones share one `WAIT`. The deadline
+    /// of a write grows by twice `within`, since a login waits for its entry in the list and then
+    /// for its session.
     pub const fn wait_for_replicas(mut self, replicas: u32, within: Duration) -> Self {
         self.wait_for_replicas = Some(WaitFor { replicas, within });
         self
@@ -102,7 +103,7 @@ impl RedisBuilder {
     /// | `prefix` | [`prefix`](Self::prefix) |
     /// | `load_deadline_ms`, `commit_deadline_ms` | [`load_deadline`](Self::load_deadline) and [`commit_deadline`](Self::commit_deadline) |
     /// | `max_in_flight` | [`max_in_flight`](Self::max_in_flight) |
-    /// | `wait_for_replicas` | [`wait_for_replicas`](Self::wait_for_replicas), for at most 500 ms unless the builder says otherwise, so that a write takes at most 1.5 seconds |
+    /// | `wait_for_replicas` | [`wait_for_replicas`](Self::wait_for_replicas), for at most 500 ms unless the builder says otherwise, so that a write takes at most two seconds |
     ///
     /// In a user or a password, write `/` as `%2F`, `?` as `%3F`, `#` as `%23`, `@` as `%40`, and
     /// after the `?` also `&` as `%26` and `+` as `%2B`. There are no options for TLS: give
@@ -197,8 +198,12 @@ impl RedisBuilder {
         if !keys.can_be_tags() {
             return Err(OpenError::new(OpenErrorKind::Options, "braces in `prefix` have to be a whole {tag}"));
         }
+        // With several crypto providers available and none chosen, rustls panics.
         #[cfg(feature = "tls")]
-        choose_who_encrypts();
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Another thread may have chosen first.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
         let background = Background::start("sessions-redis")?;
         let link = |slack| link(background.handle(), slack);
         let slack = self.wait_for_replicas.map_or(Duration::ZERO, |wait| wait.within);
@@ -206,18 +211,8 @@ impl RedisBuilder {
         let engine = Redis { keys, link: link(Duration::ZERO), patient };
         // So that the first request need not wait for it.
         engine.link.refresh();
-        let options = self.options.commit_deadline(self.options.commit_deadline.saturating_add(slack));
-        Ok(RedisStore::with_background(engine, options, background))
-    }
-}
-
-/// Chooses the crypto provider of the process, unless one was chosen.
-///
-/// With several available and none chosen, rustls panics.
-#[cfg(feature = "tls")]
-fn choose_who_encrypts() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Another thread may have chosen first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        // A login waits twice.
+        let deadline = self.options.commit_deadline.saturating_add(slack.saturating_mul(2));
+        Ok(RedisStore::with_background(engine, self.options.commit_deadline(deadline), background))
     }
 }
