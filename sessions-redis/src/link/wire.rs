@@ -46,7 +46,7 @@ pub(super) struct Wire {
 struct State {
     number: u64,
     under_way: AtomicUsize,
-    /// Whether a request has begun since the last tick.
+    /// Whether a request has begun since the last tick and the last answer.
     is_used: AtomicBool,
     /// Number of ticks with a request since the last answer. It outlasts the watch: a request whose
     /// deadline is shorter than a silence ends before the silence shows.
@@ -118,6 +118,7 @@ impl Wire {
             // The reply may have arrived meanwhile.
             Either::Right(((), exchange)) => exchange.now_or_never().unwrap_or_else(|| Err(self.state.why_lost())),
         };
+        self.state.is_used.store(false, Ordering::Relaxed);
         self.state.quiet.store(0, Ordering::Relaxed);
         answer
     }
@@ -229,12 +230,12 @@ impl State {
 /// A client does not learn that a server lost its power, or that a firewall dropped the connection.
 /// redis-rs has a timeout for each request, which one behind many others exceeds though replies
 /// keep coming. Counts ticks rather than looks at a clock, so that a process that was itself
-/// suspended does not blame the server, and a request costs two counters.
+/// suspended does not blame the server, and no request looks at a clock.
 async fn watch(state: Arc<State>, silence: Duration) {
     let patience = silence.as_millis() / TICK.as_millis() + 1;
     while state.end.get().is_none() {
         tokio::time::sleep(TICK).await;
-        if state.is_used.swap(false, Ordering::SeqCst) || state.under_way.load(Ordering::Relaxed) > 0 {
+        if state.is_used.swap(false, Ordering::Relaxed) || state.under_way.load(Ordering::Relaxed) > 0 {
             if state.quiet.fetch_add(1, Ordering::Relaxed) as u128 + 1 >= patience {
                 state.give_up(&format!("no answer for {SILENCE:?}"));
             }
@@ -242,7 +243,7 @@ async fn watch(state: Arc<State>, silence: Duration) {
         }
         state.is_watched.store(false, Ordering::SeqCst);
         // A request that began just now may have found it watched.
-        if !state.is_used.load(Ordering::SeqCst) || state.is_watched.swap(true, Ordering::SeqCst) {
+        if state.under_way.load(Ordering::SeqCst) == 0 || state.is_watched.swap(true, Ordering::SeqCst) {
             return;
         }
     }
@@ -253,8 +254,8 @@ struct UnderWay<'a>(&'a AtomicUsize);
 
 impl<'a> UnderWay<'a> {
     fn begin(state: &'a State) -> Self {
-        state.under_way.fetch_add(1, Ordering::Relaxed);
-        state.is_used.store(true, Ordering::SeqCst);
+        state.is_used.store(true, Ordering::Relaxed);
+        state.under_way.fetch_add(1, Ordering::SeqCst);
         Self(&state.under_way)
     }
 }
@@ -321,8 +322,11 @@ async fn drive(driver: impl Future<Output = ()>, state: Arc<State>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::Form;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::runtime::Builder;
     use tokio::sync::mpsc;
+    use tokio::time::{Instant, sleep};
 
     const REQUESTS: usize = 20;
 
@@ -362,5 +366,36 @@ mod tests {
             let runtime = builder.worker_threads(1).build().unwrap();
             assert_eq!(heard_at_once(&runtime), [REQUESTS]);
         }
+    }
+
+    /// Answers each command, unless it is silent.
+    async fn serve(mut client: DuplexStream, is_silent: Arc<AtomicBool>) {
+        let mut bytes = [0; 4096];
+        while let Ok(length @ 1..) = client.read(&mut bytes).await {
+            let commands = bytes[..length].iter().filter(|byte| **byte == b'*').count();
+            if !is_silent.load(Ordering::Relaxed) {
+                client.write_all("+OK\r\n".repeat(commands).as_bytes()).await.unwrap();
+            }
+        }
+    }
+
+    /// Regression: a request that was answered counted as silence before the next one.
+    #[test]
+    fn silence_begins_with_a_request() {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (client, server) = tokio::io::duplex(4096);
+            let is_silent = Arc::<AtomicBool>::default();
+            tokio::spawn(serve(server, Arc::clone(&is_silent)));
+            let wire = Wire::on(client, &RedisConnectionInfo::default()).await.unwrap();
+            let parcel = Parcel { slot: 0, first: Form::Short, build: &|_| redis::cmd("PING"), wait: None };
+            wire.exchange(parcel, false, Duration::ZERO).await.unwrap();
+            // The second tick comes just after the next request.
+            sleep(TICK * 2 - Duration::from_millis(1)).await;
+            is_silent.store(true, Ordering::Relaxed);
+            let begun = Instant::now();
+            wire.exchange(parcel, false, Duration::ZERO).await.unwrap_err();
+            assert!((SILENCE..=SILENCE + TICK * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        });
     }
 }
