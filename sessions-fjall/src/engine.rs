@@ -27,7 +27,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait of a batch for fjall's threads, which may have fallen far behind.
 const MERGE_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(1);
-/// Number of polls in a row without a compaction after which fjall is taken not to begin one.
+/// Number of polls in a row without a compaction after which fjall is considered idle.
 const MAX_IDLE_POLLS: usize = 100;
 
 /// Number of unsorted tables at which a batch is not written. At 30 fjall would wait for them to be
@@ -152,7 +152,7 @@ impl Open {
         self.wait(MERGE_TIMEOUT, || {
             if keyspaces.iter().any(|keyspace| is_full(&keyspace)) {
                 // fjall counts a compaction before it chooses whether to do anything, and one large
-                // merge follows another. So one look would not do.
+                // merge follows another. So a single reading is not enough.
                 idle_polls = if self.database.active_compactions() == 0 { idle_polls + 1 } else { 0 };
                 // fjall merges no tables of a small store, or of one that was small when it was
                 // created: it keeps the options of its creation.
@@ -262,8 +262,8 @@ fn write_error(error: fjall::Error) -> EngineError {
     disk_error(error).unwrap_or_else(|error| EngineError::unavailable(NotMerged(error)))
 }
 
-/// Tells damage in one place from a disk that fails, or from a process without file descriptors:
-/// fjall opens a table's file when it first reads from it.
+/// Distinguishes damage in one place from a failing disk, and from a process without file
+/// descriptors: fjall opens a table's file when it first reads from it.
 fn read_error(error: fjall::Error) -> EngineError {
     disk_error(error).unwrap_or_else(EngineError::damaged)
 }

@@ -1,6 +1,6 @@
 //! fjall's journal, which it reads when it opens a folder.
 //!
-//! It consists of batches, and after them may be zeros. Numbers are little-endian:
+//! It consists of batches, which zeros may follow. Numbers are little-endian:
 //!
 //! ```text
 //! start   1   u32 number of items   u64 sequence number
@@ -48,7 +48,7 @@ pub(crate) fn empty(engine: &Path) -> io::Result<()> {
 /// Discards the last batch of a closed folder if its content is torn. Returns whether it was.
 ///
 /// fjall writes a batch of more than 8 KiB in several system calls before one sync. A power failure
-/// may keep the later ones only. fjall discards a batch without an end, but refuses to open a
+/// may keep only the later ones. fjall discards a batch without an end, but refuses to open a
 /// journal in which the checksum of the last batch is wrong. Damage to the last batch looks like a
 /// power failure, and that batch is discarded too.
 pub(crate) fn discard_torn_batch(engine: &Path) -> io::Result<bool> {

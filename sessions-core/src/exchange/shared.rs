@@ -43,7 +43,7 @@ impl Shared {
 
     /// Records that the handler asks for the session and may not get it.
     ///
-    /// It may then answer as for a stranger, which is not for everybody.
+    /// The handler may then answer as for a stranger, which caches must not show to everybody.
     #[cold]
     pub(super) fn ask(&self) {
         let mut state = self.lock();

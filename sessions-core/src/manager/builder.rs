@@ -129,8 +129,8 @@ impl SessionsBuilder {
     /// Sets the idle timeout, `None` for none. The default is 30 minutes (OWASP).
     ///
     /// Users who are away for longer sign in again, unless the login is
-    /// [remembered](crate::Login::remember). Sessions that are already stored keep the timeout that
-    /// they have until their next login.
+    /// [remembered](crate::Login::remember). Sessions that are already stored keep their timeout
+    /// until their next login.
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.idle(idle);
         self
@@ -143,7 +143,7 @@ impl SessionsBuilder {
     /// that users sign in again in the middle of their work, and that a visitor's cart is lost
     /// after 12 hours.
     ///
-    /// Sessions that are already stored keep the deadline that they have until their next login.
+    /// Sessions that are already stored keep their deadline until their next login.
     pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.absolute(absolute);
         self

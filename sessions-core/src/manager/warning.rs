@@ -14,7 +14,7 @@ impl LastWarning {
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         let last = self.0.load(Ordering::Relaxed);
         let last_time = Timestamp::from_millis(last);
-        // A time to come is that of a clock that was wrong.
+        // A time in the future was read from a clock that was wrong.
         let is_due = now.since(last_time) >= Duration::from_secs(60) || now < last_time;
         is_due && self.0.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }

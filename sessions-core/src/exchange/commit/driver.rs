@@ -214,7 +214,7 @@ impl Driver {
                 Ok(turn) => self.turn = Some(turn),
                 // A failed response drops the refused writes too, but not a renewal.
                 Err(_) if self.drops_writes() => {}
-                // As do all responses to an `OPTIONS` request.
+                // Every response to an `OPTIONS` request drops writes that would begin a session.
                 Err(error) if error.kind() == ErrorKind::NoSession && self.occasion != Occasion::Save => {}
                 Err(error) => return Err(error),
             }

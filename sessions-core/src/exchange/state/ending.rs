@@ -63,8 +63,8 @@ impl State {
 
     /// Returns whether the request's writes make a new session worth storing.
     ///
-    /// A bearer's flashes do not: after a logout, such as one shared with browsers, no request
-    /// could read them.
+    /// A bearer's flashes do not: they follow a logout whose handler also serves browsers, and no
+    /// request could read them.
     fn would_store(&self) -> bool {
         if self.by_bearer() { self.view.has_entries() } else { self.view.would_store() }
     }
