@@ -288,7 +288,7 @@ impl State {
                 // The same principal's other login has the entries, and the browser may keep either
                 // cookie.
                 if record.principal() == Some(&principal) {
-                    self.view.edits_mut().copy_entries(record);
+                    self.view.copy_entries(record);
                 }
                 (self.stage, self.was_overtaken) = (Stage::Absent, true);
             }
@@ -359,7 +359,7 @@ impl State {
             return;
         }
         self.stage = Stage::Lost;
-        self.is_refused |= self.view.edits().has_writes() || self.head.is_some() || self.renewal;
+        self.is_refused |= self.view.has_writes() || self.head.is_some() || self.renewal;
         self.forget();
     }
 

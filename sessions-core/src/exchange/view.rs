@@ -1,8 +1,11 @@
 //! A request's view of its session: the loaded record with the request's own writes on top.
 
+use crate::cookie::SecretHash;
 use crate::error::{Error, ErrorKind};
-use crate::record::{self, Change, Edits, Entry, Limits, Record, Scope, Verb};
+use crate::platform::Timestamp;
+use crate::record::{self, Change, Changes, Edits, Entry, HeadChanges, Limits, Record, Scope, Verb};
 
+/// A request's view of its session: the loaded record with the request's own writes on top.
 #[derive(Debug, Default)]
 pub(crate) struct View {
     base: Option<Record>,
@@ -12,24 +15,73 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Returns the record below the writes, if the session is stored.
     pub(crate) const fn base(&self) -> Option<&Record> {
         self.base.as_ref()
     }
 
-    pub(crate) const fn edits(&self) -> &Edits {
-        &self.edits
+    /// Returns whether the request has unsaved writes, or has read flashes.
+    pub(crate) const fn is_edited(&self) -> bool {
+        !self.edits.is_empty()
+    }
+
+    /// Returns whether the request has unsaved writes. Reading a flash is not one.
+    pub(crate) fn has_writes(&self) -> bool {
+        self.edits.has_writes()
+    }
+
+    /// Returns whether the request has written to an entry, so that the record's is out of date.
+    pub(crate) fn hides_entry(&self, key: &str) -> bool {
+        self.edits.hides_entry(key)
+    }
+
+    /// Takes all writes out for a commit.
+    #[inline]
+    pub(crate) fn take_changes(
+        &mut self,
+        now: Timestamp,
+        expected_secret: SecretHash,
+        head: Option<Box<HeadChanges>>,
+        limits: Limits,
+    ) -> Changes {
+        let edits = std::mem::take(self.edits_mut());
+        Changes { now, expected_secret, head, limits, edits }
+    }
+
+    /// Takes only the increment of one entry out for a commit, if there is one.
+    pub(crate) fn take_increment(
+        &mut self,
+        key: &str,
+        now: Timestamp,
+        expected_secret: SecretHash,
+        limits: Limits,
+    ) -> Option<Changes> {
+        let edits = self.edits_mut().take_increment(key)?;
+        Some(Changes { now, expected_secret, head: None, limits, edits })
+    }
+
+    /// Discards all writes.
+    pub(crate) fn discard(&mut self) {
+        *self.edits_mut() = Edits::default();
     }
 
     /// Returns the edits to change, and forgets what the view measures.
-    pub(crate) const fn edits_mut(&mut self) -> &mut Edits {
+    const fn edits_mut(&mut self) -> &mut Edits {
         self.measured = None;
         &mut self.edits
     }
 
-    /// Puts back the edits of a failed commit, below newer ones.
-    pub(crate) fn restore(&mut self, edits: Edits) {
-        let newer = std::mem::replace(self.edits_mut(), edits);
+    /// Puts the writes of a failed commit back, below newer ones. Returns what else it changed.
+    pub(crate) fn restore(&mut self, failed: Changes) -> Option<Box<HeadChanges>> {
+        let newer = std::mem::replace(self.edits_mut(), failed.edits);
         self.edits.merge(&newer);
+        failed.head
+    }
+
+    /// Sets the entries of another record that the request has not written to, and adds to those
+    /// that it increments.
+    pub(crate) fn copy_entries(&mut self, record: &Record) {
+        self.edits_mut().copy_entries(record);
     }
 
     /// Replaces the record below the edits.
@@ -77,6 +129,8 @@ impl View {
     }
 
     /// Sets an entry or flash; setting an entry to an equal value changes nothing.
+    ///
+    /// `verb` is [`Verb::Set`], [`Verb::SetImmutable`] or [`Verb::SetFlash`].
     pub(crate) fn set(&mut self, verb: Verb, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let (scope, is_immutable) = (verb.scope(), verb == Verb::SetImmutable);
         let position = self.edits.position(scope, key.as_bytes());
@@ -94,10 +148,7 @@ impl View {
         }
         let old = old.map(|seen| seen.value.len());
         let verb = edit.filter(|_| verb == Verb::Set).map_or(verb, |edit| edit.verb.then_set());
-        self.check_edits(key, position.is_err(), limits)?;
-        self.measured = Some(self.grown(key, old, value.len(), limits)?);
-        self.edits.put_at(position, Change { verb, key: key.as_bytes(), value, by: 0 });
-        Ok(())
+        self.put(position, Change { verb, key: key.as_bytes(), value, by: 0 }, old, limits)
     }
 
     /// Adds to an entry and returns the sum that the request sees. The store adds to its own value.
@@ -120,13 +171,13 @@ impl View {
         let old_length = old.map(|seen| seen.value.len());
         let mut text = itoa::Buffer::new();
         let text = text.format(sum).as_bytes();
-        self.check_edits(key, position.is_err(), limits)?;
-        self.measured = Some(self.grown(key, old_length, text.len(), limits)?);
-        self.edits.put_at(position, Change { verb, key: key.as_bytes(), value: text, by: by_all });
+        self.put(position, Change { verb, key: key.as_bytes(), value: text, by: by_all }, old_length, limits)?;
         Ok(sum)
     }
 
-    /// Removes an entry or flash, by the verb, and returns whether it existed.
+    /// Removes an entry or flash, and returns whether it existed.
+    ///
+    /// `verb` is [`Verb::Remove`] or [`Verb::RemoveFlash`].
     pub(crate) fn remove(&mut self, verb: Verb, key: &str) -> bool {
         let Some(old) = self.find(verb.scope(), key).map(|seen| seen.value.len()) else {
             return false;
@@ -137,6 +188,7 @@ impl View {
         true
     }
 
+    /// Removes all entries, or all flashes.
     pub(crate) fn clear(&mut self, scope: Scope) {
         if self.slots(scope).next().is_some() {
             self.edits_mut().clear(scope);
@@ -167,41 +219,54 @@ impl View {
         self.measure().1 > self.edits.count(Verb::SpendFlash)
     }
 
+    /// Returns whether there is any entry.
     pub(crate) fn has_entries(&self) -> bool {
         self.slots(Scope::Entries).next().is_some()
     }
 
-    /// Returns an error if a plain set of the entry to this value is not allowed.
+    /// Checks whether a plain set of the entry to this value is allowed.
     pub(crate) fn check_set(&self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let old = self.find(Scope::Entries, key);
         if old.is_some_and(|seen| seen.is_immutable()) {
             return Err(Error::new(ErrorKind::Immutable).at(key));
         }
-        self.grown(key, old.map(|seen| seen.value.len()), value.len(), limits).map(drop)
+        self.grown(key.len(), old.map(|seen| seen.value.len()), value.len(), limits)
+            .map(drop)
+            .ok_or_else(|| limits.exceeded().at(key))
     }
 
-    /// Limits the number of edits in one request.
+    /// Adds an edit at its key's position, unless that exceeds a limit. `old` is the length of the
+    /// value before.
     ///
     /// Removals need no limit: each is of a key in the record or replaces another edit.
-    fn check_edits(&self, key: &str, is_first: bool, limits: &Limits) -> Result<(), Error> {
-        if is_first && self.edits.len() >= limits.edits() {
+    fn put(
+        &mut self,
+        position: Result<usize, usize>,
+        edit: Change<'_>,
+        old: Option<usize>,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        if self.edits.len() >= limits.edits() && position.is_err() {
             let cause = format!("a request writes to at most {} keys", limits.edits());
-            return Err(Error::with_source(ErrorKind::TooLarge, cause).at(key));
+            return Err(Error::with_source(ErrorKind::TooLarge, cause).at(edit.key()));
         }
+        let grown = self.grown(edit.key.len(), old, edit.value.len(), limits);
+        self.measured = Some(grown.ok_or_else(|| limits.exceeded().at(edit.key()))?);
+        self.edits.put_at(position, edit);
         Ok(())
     }
 
     /// Returns what the view measures with a value of another length, unless that exceeds a limit.
-    fn grown(&self, key: &str, old: Option<usize>, new: usize, limits: &Limits) -> Result<(usize, usize), Error> {
+    fn grown(&self, key: usize, old: Option<usize>, new: usize, limits: &Limits) -> Option<(usize, usize)> {
         let (old_size, old_count) = self.measure();
-        let freed = old.map_or(0, |length| record::INDEX_LINE + key.len() + length);
-        let size = old_size - freed + record::INDEX_LINE + key.len() + new;
+        let freed = old.map_or(0, |length| record::INDEX_LINE + key + length);
+        let size = old_size - freed + record::INDEX_LINE + key + new;
         let count = old_count + usize::from(old.is_none());
-        let fits = size <= limits.bytes() && count <= limits.keys() && key.len() <= usize::from(u16::MAX);
+        let fits = size <= limits.bytes() && count <= limits.keys() && key <= usize::from(u16::MAX);
         if !fits && size > old_size {
-            return Err(limits.exceeded().at(key));
+            return None;
         }
-        Ok((size, count))
+        Some((size, count))
     }
 }
 

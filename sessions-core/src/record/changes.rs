@@ -7,6 +7,7 @@ pub use edits::{Change, Verb};
 
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
+use crate::record::Record;
 use crate::record::layout::Scope;
 use crate::record::lifetime::Lifetime;
 use crate::record::limits::Limits;
@@ -101,6 +102,11 @@ impl Changes {
         &self.expected_secret
     }
 
+    /// Returns what changes besides entries and flashes, if anything.
+    pub(crate) fn head(&self) -> Option<&HeadChanges> {
+        self.head.as_deref()
+    }
+
     /// Returns the hash of the new secret, if the session is renewed.
     #[must_use]
     pub fn new_secret(&self) -> Option<&SecretHash> {
@@ -127,6 +133,13 @@ impl Changes {
         self.head.as_ref()?.principal.as_deref()
     }
 
+    /// Sets the entries of another record that have no change, and adds to those that are
+    /// incremented.
+    pub(crate) fn copy_entries(&mut self, record: &Record) {
+        self.edits.copy_entries(record);
+    }
+
+    /// Takes the new principal out, if the request signs in.
     pub(crate) fn take_principal(&mut self) -> Option<Box<str>> {
         self.head.as_mut()?.principal.take()
     }
@@ -164,6 +177,12 @@ impl Changes {
     /// Returns whether the changes only remove flashes that the request has read.
     pub(crate) fn only_consumes(&self) -> bool {
         !self.changes_head() && !self.edits.is_empty() && !self.edits.has_writes()
+    }
+
+    /// Returns whether entries or flashes change, other than by the removal of flashes that were
+    /// read.
+    pub(crate) fn has_writes(&self) -> bool {
+        self.edits.has_writes()
     }
 
     /// Returns whether all entries are removed before the changes are applied.

@@ -25,7 +25,7 @@ impl Session {
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let state = self.shared.lock();
         let view = &state.view;
-        if view.edits().hides_entry(key) {
+        if view.hides_entry(key) {
             let value = view.find(Scope::Entries, key).map(|seen| seen.value.to_vec());
             drop(state);
             return value.map(|value| self.decode(key, &value)).transpose();

@@ -197,7 +197,7 @@ impl Session {
     /// or the session is not stored.
     fn base_with(&self, key: &str) -> Option<Record> {
         let state = self.shared.lock();
-        let is_changed = state.view.edits().hides_entry(key);
+        let is_changed = state.view.hides_entry(key);
         state.live_base().filter(|_| !is_changed).cloned()
     }
 

@@ -48,7 +48,7 @@ impl SignIn {
             is_theirs && record.is_live(now) && record.supersedes(&self.base.secret_hash(), now, grace)
         });
         if let Some(record) = overtaken {
-            writes.changes.edits.copy_entries(&record);
+            writes.changes.copy_entries(&record);
         }
         Create::start(driver, writes, 1)
     }

@@ -177,8 +177,8 @@ impl Update {
         state.lose();
         drop(state);
         let changes = &self.writes.changes;
-        let changes_expiry = changes.head.as_ref().is_some_and(|head| head.lifetime.is_some() || head.shifts);
-        let wrote = changes.edits.has_writes() || changes_expiry;
+        let changes_expiry = changes.head().is_some_and(|head| head.lifetime.is_some() || head.shifts);
+        let wrote = changes.has_writes() || changes_expiry;
         if (wrote || changes.new_secret().is_some()) && !driver.drops_writes() {
             driver.shared.raise(&Event::Interrupted { id: self.base.id() });
             return Err(Error::new(ErrorKind::Gone));

@@ -17,7 +17,7 @@ impl State {
         let touch_due = self.live().is_some_and(|live| live.touch_due || live.cookie_due);
         // One branch for all flags, since nearly no request has any of them set.
         let is_marked = self.renewal | touch_due | self.headers_sent | (self.destroys > 0);
-        let wrote = !self.view.edits().is_empty() || self.head.is_some();
+        let wrote = self.view.is_edited() || self.head.is_some();
         let is_unchanged = !(is_marked || wrote || self.saves.is_some());
         is_unchanged.then(|| self.headers(sessions, None))
     }
@@ -34,8 +34,6 @@ impl State {
     }
 
     pub(crate) fn facts(&self, is_last: bool, creates_nothing: bool) -> Facts {
-        let edits = self.view.edits();
-        let (writes, edited) = (edits.has_writes(), !edits.is_empty());
         let is_live = self.live().is_some();
         // Computed only without a record, since it iterates over all writes.
         let storable = !is_live && (self.signs_in() || self.is_refused || self.would_store());
@@ -52,8 +50,11 @@ impl State {
             blocked,
             creates_nothing,
             by_bearer: self.by_bearer(),
-            wrote: writes || self.head.is_some() || self.is_refused || (blocked.is_some() && self.destroys > 0),
-            edited,
+            wrote: self.view.has_writes()
+                || self.head.is_some()
+                || self.is_refused
+                || (blocked.is_some() && self.destroys > 0),
+            edited: self.view.is_edited(),
             renewed: self.renewal,
             touch_due: self.live().is_some_and(|live| live.touch_due || (is_last && live.cookie_due)),
             storable,
@@ -131,7 +132,7 @@ impl State {
 
     /// Returns whether writes, or a destroy, are unsaved.
     pub(crate) fn has_unsaved(&self) -> bool {
-        let is_written = !self.view.edits().is_empty() || self.renewal || self.head.is_some();
+        let is_written = self.view.is_edited() || self.renewal || self.head.is_some();
         let destroys = !self.doomed().is_empty() && !self.is_destroy_reported;
         is_written || destroys || self.has_dropped()
     }

@@ -3,7 +3,7 @@
 use super::State;
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
-use crate::record::{Changes, Edits, HeadChanges, Limits, NewSecret, Record};
+use crate::record::{Changes, HeadChanges, Limits, NewSecret, Record};
 
 /// A request's writes, taken out for a commit.
 pub(crate) struct Writes {
@@ -45,7 +45,6 @@ impl State {
         secret: Option<NewSecret>,
         limits: Limits,
     ) -> Writes {
-        let edits = std::mem::take(self.view.edits_mut());
         self.renewal = false;
         if let Some(live) = self.live_mut() {
             (live.touch_due, live.rotation_due, live.cookie_due) = (false, false, false);
@@ -54,15 +53,13 @@ impl State {
         if secret.is_some() {
             head.get_or_insert_default().secret = secret;
         }
-        let changes = Changes { now, expected_secret, head, limits, edits };
-        Writes { changes, destroys: self.destroys }
+        Writes { destroys: self.destroys, changes: self.view.take_changes(now, expected_secret, head, limits) }
     }
 
     /// Takes only the increment of one entry out for a commit, if there is one.
     pub(crate) fn take_increment(&mut self, key: &str, now: Timestamp, limits: Limits) -> Option<Writes> {
         let expected_secret = self.expected_secret()?;
-        let edits = self.view.edits_mut().take_increment(key)?;
-        let changes = Changes { now, expected_secret, head: None, limits, edits };
+        let changes = self.view.take_increment(key, now, expected_secret, limits)?;
         Some(Writes { changes, destroys: self.destroys })
     }
 
@@ -72,10 +69,9 @@ impl State {
         if !self.wants(&writes) {
             return;
         }
-        if let Some(head) = writes.changes.head {
+        if let Some(head) = self.view.restore(writes.changes) {
             self.take_back_head(*head);
         }
-        self.view.restore(writes.changes.edits);
     }
 
     fn take_back_head(&mut self, older: HeadChanges) {
@@ -99,11 +95,11 @@ impl State {
     pub(crate) fn give_up(&mut self, writes: &Writes) -> bool {
         let login = writes.changes.new_principal();
         let is_same_principal = login.is_none() || self.base().and_then(Record::principal) == login;
-        let is_edited = !self.view.edits().is_empty() || self.head.is_some();
+        let is_edited = self.view.is_edited() || self.head.is_some();
         if !self.wants(writes) || is_same_principal || !is_edited {
             return false;
         }
-        let drops = self.view.edits().has_writes() || self.head.is_some();
+        let drops = self.view.has_writes() || self.head.is_some();
         self.is_refused |= drops;
         // That of an earlier save is still the session's.
         let cookie = self.take_cookie();
@@ -116,7 +112,7 @@ impl State {
 
     /// Discards the request's writes, except a destroy and a renewal, which protect the user.
     pub(crate) fn drop_writes(&mut self) {
-        *self.view.edits_mut() = Edits::default();
+        self.view.discard();
         self.head = None;
     }
 

@@ -38,7 +38,7 @@ fn change<'a>(verb: Verb, key: &'a str, value: &'a [u8]) -> Change<'a> {
 }
 
 fn changes(view: &View) -> Vec<Change<'_>> {
-    view.edits().iter().collect()
+    view.edits.iter().collect()
 }
 
 fn assert_size_is_exact(view: &mut View) {
@@ -62,11 +62,11 @@ fn equal_value_is_no_change() {
     let mut view = view();
     view.set(Verb::Set, "name", b"\"iris\"", &LIMITS).unwrap();
     view.set(Verb::SetImmutable, "plan", b"\"pro\"", &LIMITS).unwrap();
-    assert!(view.edits().is_empty() && !view.remove(Verb::Remove, "missing"));
+    assert!(view.edits.is_empty() && !view.remove(Verb::Remove, "missing"));
     let mut empty = View::default();
     empty.clear(Scope::Entries);
     empty.clear(Scope::Flashes);
-    assert!(empty.edits().is_empty());
+    assert!(empty.edits.is_empty());
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn only_integers_can_be_incremented() {
     let mut view = view();
     assert_eq!(view.increment("name", 1, &LIMITS).unwrap_err().kind(), ErrorKind::NotANumber);
     assert_eq!(view.increment("n", i64::MAX, &LIMITS).unwrap_err().kind(), ErrorKind::NotANumber);
-    assert!(view.edits().is_empty());
+    assert!(view.edits.is_empty());
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn flash_is_visible_until_its_request_ends() {
     view.consume_flash("missing");
     assert_eq!(flash(&view, "note"), Some(&b"\"saved\""[..]));
     assert!(changes(&view) == [change(Verb::ConsumeFlash, "note", b"\"saved\"")]);
-    assert!(!view.edits().has_writes(), "reading a flash is no write");
+    assert!(!view.edits.has_writes(), "reading a flash is no write");
 
     view.set(Verb::SetFlash, "own", b"1", &LIMITS).unwrap();
     view.consume_flash("own");
@@ -177,7 +177,7 @@ fn oversized_write_changes_nothing() {
     let mut view = view();
     let refused = view.set(Verb::Set, "big", &[b'1'; 100], &limits).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::TooLarge);
-    assert!(view.edits().is_empty());
+    assert!(view.edits.is_empty());
     view.set(Verb::SetFlash, "k", b"1", &limits).unwrap();
     assert_eq!(view.set(Verb::Set, "l", b"1", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
     assert!(view.remove(Verb::Remove, "n"));
@@ -226,8 +226,8 @@ fn view_matches_the_store() {
     let base = view.base().unwrap().clone();
     let expected: BTreeMap<String, String> =
         entries(&view).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let changes = Changes { edits: std::mem::take(view.edits_mut()), ..Changes::new(base.created(), hash()) };
-    let stored = base.apply(&changes.limited_to(LIMITS)).unwrap();
+    let changes = view.take_changes(base.created(), hash(), None, LIMITS);
+    let stored = base.apply(&changes).unwrap();
     let view = of(stored);
     assert_eq!(
         entries(&view).into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>(),
