@@ -1,5 +1,7 @@
 //! Storing a new session.
 
+use parking_lot::MutexGuard;
+
 use super::driver::{Driver, Question, Step};
 use crate::cookie::{Secret, SecretHash, SetCookie, Transport};
 use crate::error::{Error, ErrorKind, StoreError, StoreErrorKind};
@@ -25,7 +27,7 @@ pub(crate) struct Create {
 }
 
 /// Takes a request's writes out for a new record, which has no secret to check.
-pub(super) fn first_writes(driver: &Driver, state: &mut State) -> Writes {
+pub(super) fn first_writes(driver: &Driver, mut state: MutexGuard<'_, State>) -> Writes {
     let sessions = &driver.shared.sessions;
     let unused = SecretHash::from_bytes([0; 32]);
     state.take_writes(sessions.now(), unused, None, sessions.config().limits)

@@ -25,15 +25,14 @@ pub(crate) struct Destroy {
 impl Destroy {
     pub(super) fn start(
         driver: &Driver,
-        mut state: MutexGuard<'_, State>,
+        state: MutexGuard<'_, State>,
         has_successor: bool,
         refusal: Option<Error>,
     ) -> Result<Step, Error> {
         let [others @ .., id] = state.doomed() else { return Err(Error::new(ErrorKind::NoSession)) };
         let (id, others) = (*id, others.to_vec());
-        let successor = has_successor.then(|| first_writes(driver, &mut state));
         let destroys = state.destroys;
-        drop(state);
+        let successor = has_successor.then(move || first_writes(driver, state));
         Self { id, others, successor, refusal, destroys }.ask(driver)
     }
 

@@ -157,11 +157,7 @@ impl Driver {
                 Ok(Step::Done(self.headers(&mut state, None)))
             }
             Outcome::Touch | Outcome::Commit => Update::start(self, state, outcome == Outcome::Touch),
-            Outcome::Create => {
-                let writes = create::first_writes(self, &mut state);
-                drop(state);
-                Create::start(self, writes, 1)
-            }
+            Outcome::Create => Create::start(self, create::first_writes(self, state), 1),
             Outcome::Destroy => {
                 self.drop_if_last(&mut state);
                 Destroy::start(self, state, false, None)
