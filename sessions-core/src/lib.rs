@@ -43,6 +43,7 @@ macro_rules! headers {
 }
 
 pub mod adapter;
+mod codec;
 mod cookie;
 mod error;
 mod exchange;
@@ -55,6 +56,7 @@ mod session;
 pub mod store;
 pub mod testing;
 
+pub use codec::Codec;
 #[cfg(feature = "seal")]
 pub use cookie::SealKey;
 pub use cookie::{Opened, SameSite, Seal};
@@ -65,6 +67,5 @@ pub use manager::{
     SessionsBuilder, StoreCall,
 };
 pub use platform::{Clock, SystemClock, Timestamp};
-pub use record::codec::Codec;
 pub use request::{CrossOrigin, Device, TrustedProxies, local_path};
 pub use session::{Issued, Key, Lenient, Session, Value};

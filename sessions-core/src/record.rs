@@ -3,7 +3,6 @@
 mod apply;
 mod build;
 mod changes;
-pub(crate) mod codec;
 pub(crate) mod integer;
 mod layout;
 mod lifetime;
@@ -26,7 +25,6 @@ pub use lifetime::Lifetime;
 pub use limits::Limits;
 
 pub(crate) use changes::{Edits, HeadChanges, NewSecret};
-pub(crate) use codec::Values;
 pub(crate) use limits::LONGEST_PRINCIPAL;
 pub(crate) use scratch::Scratch;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::codec::{Codec, Values};
 use crate::cookie::{CookieOptions, SameSite, Seal};
 #[cfg(feature = "seal")]
 use crate::cookie::{Keyed, SealKey, SealMode};
@@ -13,8 +14,7 @@ use crate::manager::event::{DestroyReason, Event, Listeners, TARGET};
 use crate::manager::expiry::Expiry;
 use crate::manager::sessions::Sessions;
 use crate::platform::{Clock, Entropy, whole_millis};
-use crate::record::codec::Codec;
-use crate::record::{Limits, Values};
+use crate::record::Limits;
 use crate::request::CrossOrigin;
 use crate::store::{MemoryStore, Store};
 

@@ -176,7 +176,7 @@ impl Session {
         slots.map(|(key, value)| (key.to_owned(), Value::new(key, value, self.values()))).collect()
     }
 
-    pub(super) fn values(&self) -> &crate::record::Values {
+    pub(super) fn values(&self) -> &crate::codec::Values {
         &self.shared.sessions.config().values
     }
 

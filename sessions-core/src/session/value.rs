@@ -2,8 +2,8 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::codec::Values;
 use crate::error::Error;
-use crate::record::Values;
 
 /// The value of one entry or flash.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::error::{Error, ErrorKind};
-use crate::record::scratch::Scratch;
+use crate::record::Scratch;
 
 /// A custom encoding of values, in place of JSON.
 ///
