@@ -2,13 +2,16 @@
 
 mod clock;
 mod maybe_ready;
+mod timestamp;
 
 use std::io;
 
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use clock::{Clock, ManualClock, SystemClock};
 pub use maybe_ready::MaybeReady;
+pub use timestamp::Timestamp;
 
-pub(crate) use clock::{CLOCK_TOLERANCE, whole_millis};
+pub(crate) use clock::CLOCK_TOLERANCE;
+pub(crate) use timestamp::whole_millis;
 
 /// A function that fills a buffer with unpredictable bytes.
 ///
