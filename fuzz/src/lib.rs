@@ -8,10 +8,10 @@ use std::sync::LazyLock;
 
 use pollster::block_on;
 use sessions_conformance::{CountingStore, Verb};
-use sessions_core::record::{Record, Token};
-use sessions_core::store::{MemoryStore, Store};
+use sessions_core::adapter::Token;
 use sessions_core::testing::ManualClock;
-use sessions_core::{Session, SessionId, Sessions, SessionsBuilder, Timestamp};
+use sessions_core::{Session, Sessions, SessionsBuilder};
+use sessions_store::{MemoryStore, Record, SessionId, Store, Timestamp};
 
 /// The default name of the session cookie.
 pub const COOKIE: &str = "__Host-id";

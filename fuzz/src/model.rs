@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use sessions_core::record::{Change, Changes, Lifetime, Record, Refusal, SecretHash, Verb};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Change, Changes, Lifetime, Record, Refusal, SecretHash, SessionId, Timestamp, Verb};
 
 use crate::NOW;
 

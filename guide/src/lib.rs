@@ -171,3 +171,7 @@ struct SessionsSql;
 #[cfg(doctest)]
 #[doc = include_str!("../../sessions-disk/README.md")]
 struct SessionsDisk;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-store/README.md")]
+struct SessionsStore;

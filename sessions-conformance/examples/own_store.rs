@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, Page, StoreError};
-use sessions_core::{SessionId, Sessions, Timestamp};
+use sessions_core::Sessions;
+use sessions_store::{
+    AsyncStore, Changes, Created, Cursor, FromAsync, Page, Record, Refusal, SessionId, StoreError, Timestamp,
+};
 
 /// A store in a map. A real store would call its engine where this one locks.
 #[derive(Debug, Default)]

@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use sessions_core::record::{Changes, Record, RecordBuilder, Refusal, SecretHash};
-use sessions_core::store::{Created, StoreError, StoreErrorKind};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{
+    Changes, Created, Record, RecordBuilder, Refusal, SecretHash, SessionId, StoreError, StoreErrorKind, Timestamp,
+};
 
 use crate::subject::Subject;
 

@@ -8,7 +8,7 @@
 ///
 /// ```
 /// # fn main() {}
-/// use sessions_core::store::MemoryStore;
+/// use sessions_store::MemoryStore;
 ///
 /// sessions_conformance::store_conformance!(pollster::block_on, MemoryStore::default());
 /// ```
@@ -17,7 +17,7 @@
 /// # fn main() {}
 /// # mod connection {
 /// #     use std::sync::Arc;
-/// #     use sessions_core::store::{MemoryStore, Store};
+/// #     use sessions_store::{MemoryStore, Store};
 /// #     pub fn directory() -> std::path::PathBuf { std::env::temp_dir() }
 /// #     pub fn open(_: &std::path::Path, _: &str) -> MemoryStore { MemoryStore::default() }
 /// # }

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use sessions_core::{Clock, SystemClock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::setup::Setup;
 use crate::subject::{BlockOn, Subject};
@@ -46,5 +45,6 @@ fn fresh_namespace(test: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let test = test.replace('_', "-");
-    format!("{test}-{}-{}-{number}", SystemClock.now().as_millis(), process::id())
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{test}-{}-{}-{number}", since_epoch.as_millis(), process::id())
 }

@@ -4,8 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use sessions_core::SessionId;
-use sessions_core::store::{MemoryStore, Store};
+use sessions_store::{MemoryStore, SessionId, Store};
 
 /// An empty store for one test, and what differs between stores.
 ///

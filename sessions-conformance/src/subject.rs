@@ -5,8 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sessions_core::SessionId;
-use sessions_core::store::Store;
+use sessions_store::{SessionId, Store};
 
 use crate::race;
 use crate::setup::{Damage, Setup, Traits};

@@ -12,7 +12,7 @@ pub use failing::{FailingStore, Failure};
 pub use gate::Gate;
 pub use slow::SlowStore;
 
-/// A call of [`Store`](sessions_core::store::Store).
+/// A call of [`Store`](sessions_store::Store).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is the call of the same name")]
@@ -75,7 +75,7 @@ impl fmt::Debug for Verb {
 /// store.
 macro_rules! implement_store {
     ($store:ident) => {
-        impl<S: sessions_core::store::Store> sessions_core::store::Store for $store<S> {
+        impl<S: sessions_store::Store> sessions_store::Store for $store<S> {
             fn name(&self) -> &'static str {
                 self.inner().name()
             }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use sessions_store::request::Scratch;
 
 use crate::error::{Error, ErrorKind};
-use crate::record::Scratch;
 
 /// A custom encoding of values, in place of JSON.
 ///

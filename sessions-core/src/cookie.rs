@@ -12,7 +12,7 @@ pub use form::SameSite;
 #[cfg(feature = "seal")]
 pub use seal::SealKey;
 pub use seal::{Opened, Seal};
-pub use token::{Secret, SecretHash, Token};
+pub use token::{Secret, Token};
 
 pub(crate) use find::{Candidate, Candidates, Transport};
 pub(crate) use form::{CookieForm, CookieOptions};

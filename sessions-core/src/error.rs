@@ -1,13 +1,14 @@
 //! Error types, one for each caller's concern.
 
 mod config;
-mod store;
 
 pub use config::{ConfigError, ConfigErrorKind};
-pub use store::{StoreError, StoreErrorKind};
 
 use std::error::Error as StdError;
 use std::fmt;
+
+use sessions_store::request::WriteError;
+use sessions_store::{Limits, StoreError, StoreErrorKind};
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -44,7 +45,7 @@ pub enum ErrorKind {
     /// The store could not be read or written.
     ///
     /// What the request wrote was not saved, unless the store
-    /// [timed out](crate::store::StoreErrorKind::TimedOut): then it may have been.
+    /// [timed out](sessions_store::StoreErrorKind::TimedOut): then it may have been.
     StoreUnavailable,
     /// The session's record has a format that only a newer build can read. The record is left
     /// unchanged, and the session stays valid for that build.
@@ -103,6 +104,27 @@ impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind) -> Self {
         Self(Box::new(Parts { kind, source: None, key: None, expected_type: None, redirect: None }))
+    }
+
+    /// Creates the error of a write to `key` that is refused.
+    #[cold]
+    pub(crate) fn refused(error: WriteError, key: &str, limits: &Limits) -> Self {
+        let refused = match error {
+            WriteError::Immutable => Self::new(ErrorKind::Immutable),
+            WriteError::NotANumber => Self::new(ErrorKind::NotANumber),
+            WriteError::TooManyKeys => {
+                Self::with_source(ErrorKind::TooLarge, format!("a request writes to at most {} keys", limits.edits()))
+            }
+            _ => Self::too_large(limits),
+        };
+        refused.at(key)
+    }
+
+    /// Creates the error of a record that would exceed its limits.
+    #[cold]
+    pub(crate) fn too_large(limits: &Limits) -> Self {
+        let (bytes, keys) = (limits.bytes(), limits.keys());
+        Self::with_source(ErrorKind::TooLarge, format!("a session has at most {bytes} bytes and {keys} keys"))
     }
 
     #[cold]

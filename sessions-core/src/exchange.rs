@@ -8,7 +8,6 @@ mod outcome;
 mod response;
 mod shared;
 mod state;
-mod view;
 
 pub use commit::{Commit, CommitError};
 pub use exchanges::Exchanges;
@@ -23,10 +22,11 @@ pub(crate) use state::{Stage, State};
 use std::fmt;
 use std::sync::Arc;
 
+use sessions_store::MaybeReady;
+
 use crate::cookie::{Candidates, Transport};
 use crate::error::{Error, ErrorKind};
 use crate::manager::{Event, RejectReason, Sessions};
-use crate::platform::MaybeReady;
 use crate::request::{RequestHeader, RequestHeaders, bearer_token, shows_plain_http};
 use outcome::drops_writes;
 

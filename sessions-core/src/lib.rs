@@ -47,10 +47,8 @@ mod codec;
 mod cookie;
 mod error;
 mod exchange;
-mod id;
 mod manager;
 mod platform;
-pub mod record;
 mod request;
 mod session;
 pub mod store;
@@ -61,11 +59,11 @@ pub use codec::Codec;
 pub use cookie::SealKey;
 pub use cookie::{Opened, SameSite, Seal};
 pub use error::{ConfigError, ConfigErrorKind, Error, ErrorKind};
-pub use id::{InvalidSessionId, SessionId};
 pub use manager::{
     DestroyReason, Event, Expiry, LimitPolicy, Login, OutagePolicy, Principal, RejectReason, SessionInfo, Sessions,
     SessionsBuilder, StoreCall,
 };
-pub use platform::{Clock, SystemClock, Timestamp};
+pub use platform::{Clock, SystemClock};
 pub use request::{CrossOrigin, Device, TrustedProxies, local_path};
 pub use session::{Issued, Key, Lenient, Session, Value};
+pub use sessions_store::{InvalidSessionId, SessionId, Timestamp};

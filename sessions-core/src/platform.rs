@@ -1,17 +1,10 @@
-//! Time, random bytes, and a future that is often ready at once.
+//! Time and random bytes.
 
 mod clock;
-mod maybe_ready;
-mod timestamp;
 
 use std::io;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use maybe_ready::MaybeReady;
-pub use timestamp::Timestamp;
-
-pub(crate) use clock::CLOCK_TOLERANCE;
-pub(crate) use timestamp::whole_millis;
 
 /// A function that fills a buffer with unpredictable bytes.
 ///

@@ -21,11 +21,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sessions_store::{SessionId, Timestamp};
+
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Exchange, Shared, save};
-use crate::id::SessionId;
 use crate::manager::{Login, SessionInfo, Sessions};
-use crate::platform::{Timestamp, whole_millis};
 
 #[doc = include_str!("docs/session.md")]
 #[derive(Clone)]
@@ -298,7 +298,7 @@ impl Session {
     /// session.
     #[doc(alias = "set_expiry")]
     pub fn update_expiration(&self, idle: Duration) -> Result<(), Error> {
-        if whole_millis(idle) == 0 {
+        if idle.as_millis() == 0 {
             return Err(Error::new(ErrorKind::ZeroExpiry));
         }
         let sessions = &self.shared.sessions;

@@ -10,10 +10,8 @@ use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use sessions_core::record::{Record, SecretHash};
-use sessions_core::store::Store;
-use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{DiskStore, Engine, EngineError, OpenError, Reader, Table, Write};
+use sessions_store::{Record, SecretHash, SessionId, Store, Timestamp};
 
 type Tables = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 

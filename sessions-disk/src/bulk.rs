@@ -3,8 +3,7 @@
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sessions_core::record::RecordError;
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{RecordError, SessionId, Timestamp};
 
 use crate::batch::Batch;
 use crate::engine::{EngineError, EngineErrorKind, Reader, Table};

@@ -5,8 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use sessions_core::record::RecordError;
-use sessions_core::store::{StoreError, StoreErrorKind};
+use sessions_store::{RecordError, StoreError, StoreErrorKind};
 
 use crate::engine::{EngineError, EngineErrorKind};
 

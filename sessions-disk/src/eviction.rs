@@ -4,8 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::{Bound, ControlFlow};
 
-use sessions_core::record::RecordError;
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{RecordError, SessionId, Timestamp};
 
 use crate::batch::Batch;
 use crate::capacity::Usage;

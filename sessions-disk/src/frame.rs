@@ -12,8 +12,7 @@
 //! for a newer format. The checksum covers the frame's key, the id: if two frames change places,
 //! both count as damaged.
 
-use sessions_core::record::{Record, RecordError};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Record, RecordError, SessionId, Timestamp};
 
 use crate::engine::Table;
 use crate::keys::{self, Class};
@@ -136,7 +135,7 @@ fn checksum(id: SessionId, bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sessions_core::record::SecretHash;
+    use sessions_store::SecretHash;
 
     fn frame(number: u32) -> Frame {
         let mut id = [0; 16];

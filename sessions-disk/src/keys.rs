@@ -12,7 +12,7 @@
 //!
 //! A principal is hashed to a fixed length, so that no principal's key is a prefix of another's.
 
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{SessionId, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// The counts of records and of their bytes.

@@ -1,5 +1,5 @@
 //! The shared part of session stores on the local disk. [`DiskStore`] is a complete
-//! [`Store`](sessions_core::store::Store) around an [`Engine`]: ordered tables of bytes with a handful of
+//! [`Store`](sessions_store::Store) around an [`Engine`]: ordered tables of bytes with a handful of
 //! methods.
 //!
 //! To keep sessions, use a crate with an engine, such as `sessions-redb` or `sessions-fjall`. Use

@@ -2,9 +2,7 @@
 
 use std::ops::{Bound, ControlFlow};
 
-use sessions_core::record::Record;
-use sessions_core::store::{Cursor, Page};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Cursor, Page, Record, SessionId, Timestamp};
 
 use crate::capacity::Usage;
 use crate::engine::{EngineError, EngineErrorKind, Reader, Table};

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use futures_channel::oneshot;
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{Created, Cursor, Page, Store, StoreError, StoreErrorKind, StoreFuture};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{
+    Changes, Created, Cursor, Page, Record, Refusal, SessionId, Store, StoreError, StoreErrorKind, StoreFuture,
+    Timestamp,
+};
 
 use crate::batch::Batch;
 use crate::bulk::{BulkDestroy, Ended, ResumePoint, Scope};
@@ -127,7 +128,7 @@ impl<E: Engine> DiskStore<E> {
     }
 
     /// Sends a request without blocking. If too many are waiting, the answer is
-    /// [`Busy`](sessions_core::store::StoreErrorKind::Busy): a longer queue would only make every
+    /// [`Busy`](sessions_store::StoreErrorKind::Busy): a longer queue would only make every
     /// caller wait longer.
     fn send<A: Send + 'static, T: 'static>(
         &self,

@@ -1,8 +1,6 @@
 //! The store's write calls, inside a batch.
 
-use sessions_core::SessionId;
-use sessions_core::record::{Changes, Record, RecordError, Refusal};
-use sessions_core::store::Created;
+use sessions_store::{Changes, Created, Record, RecordError, Refusal, SessionId};
 
 use crate::batch::Batch;
 use crate::capacity::Usage;

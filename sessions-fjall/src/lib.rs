@@ -4,9 +4,7 @@
 //! compacts its files in its own threads.
 //!
 //! ```
-//! use sessions_core::{SessionId, Timestamp};
-//! use sessions_core::record::{Record, SecretHash};
-//! use sessions_core::store::{Created, Store};
+//! use sessions_store::{Created, Record, SecretHash, SessionId, Store, Timestamp};
 //! use sessions_fjall::FjallStore;
 //!
 //! # let folder = tempfile::tempdir()?;

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, Refusal, SecretHash};
-use sessions_core::store::{Created, Store, StoreError, StoreErrorKind};
-use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{DiskStore, Engine, EngineError, OpenError, Write, testing};
+use sessions_store::{
+    Changes, Created, Record, Refusal, SecretHash, SessionId, Store, StoreError, StoreErrorKind, Timestamp,
+};
 
 use crate::engine::discard_unfinished;
 use crate::{Redb, RedbBuilder, RedbReader};

@@ -3,9 +3,7 @@
 //! redb is a B-tree with one writer thread, and quick to open.
 //!
 //! ```
-//! use sessions_core::{SessionId, Timestamp};
-//! use sessions_core::record::{Record, SecretHash};
-//! use sessions_core::store::{Created, Store};
+//! use sessions_store::{Created, Record, SecretHash, SessionId, Store, Timestamp};
 //! use sessions_redb::RedbStore;
 //!
 //! # let folder = tempfile::tempdir()?;

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use redis::{Cmd, FromRedisValue, Value};
-use sessions_core::record::Record;
-use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Answer, Engine, OpenByUrl, OpenError, RemoteStore, Swap, Values, shows_write};
+use sessions_store::{Record, SessionId, Timestamp};
 
 use crate::error::Fault;
 use crate::keys::{Key, Keys};

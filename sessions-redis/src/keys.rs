@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crc16::{State, XMODEM};
-use sessions_core::SessionId;
+use sessions_store::SessionId;
 
 /// Length of the text of an id.
 const ID_LENGTH: usize = 36;

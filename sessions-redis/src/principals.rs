@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use redis::{ToRedisArgs, Value};
-use sessions_core::SessionId;
-use sessions_core::record::Record;
 use sessions_remote::{Answer, Failure, Values};
+use sessions_store::{Record, SessionId};
 
 use crate::engine::{AT_ONCE, Redis, command, judge_end, span};
 use crate::error::Fault;

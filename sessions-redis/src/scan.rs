@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use redis::InfoDict;
-use sessions_core::SessionId;
 use sessions_remote::{Answer, Failure, Values};
+use sessions_store::SessionId;
 
 use crate::engine::{AT_ONCE, Redis};
 use crate::walk::{Server, Slots, Walk};

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sessions_core::record::Record;
-use sessions_core::{SessionId, Sessions, Timestamp};
+use sessions_core::Sessions;
 use sessions_remote::{Answer, Engine, Options, RemoteStore, Swap, Values};
+use sessions_store::{Record, SessionId, Timestamp};
 
 /// A database of values by id. A real engine sends each call over a connection, and tells why one
 /// failed.

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::StoreErrorKind;
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Changes, Record, Refusal, SessionId, StoreErrorKind, Timestamp};
 use tokio::time::sleep;
 
 use crate::engine::{Engine, Swap};
@@ -189,7 +187,7 @@ fn now(all: &[&Changes]) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use sessions_core::record::SecretHash;
+    use sessions_store::SecretHash;
 
     use super::*;
 

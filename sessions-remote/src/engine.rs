@@ -4,8 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, ready};
 
-use sessions_core::record::Record;
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Record, SessionId, Timestamp};
 
 /// A database that keeps one value per session.
 ///

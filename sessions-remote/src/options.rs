@@ -38,7 +38,7 @@ macro_rules! option_setters {
 
         /// Sets the maximum number of calls in flight; 4096 by default.
         ///
-        /// Further ones fail as [`Busy`](sessions_core::store::StoreErrorKind::Busy). The limit
+        /// Further ones fail as [`Busy`](sessions_store::StoreErrorKind::Busy). The limit
         /// bounds what accumulates while the database is slow: with the default, 256 MiB if every
         /// call holds a record of 64 KiB. A refused call costs nothing, and is known to have done
         /// nothing. A healthy database does 4096 calls within their deadline (`cargo xtask bench

@@ -7,9 +7,7 @@
 use std::sync::Arc;
 
 use dashmap::Entry;
-use sessions_core::SessionId;
-use sessions_core::record::{Changes, Record};
-use sessions_core::store::StoreErrorKind;
+use sessions_store::{Changes, Record, SessionId, StoreErrorKind};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 

@@ -6,9 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use dashmap::DashMap;
-use sessions_core::SessionId;
-use sessions_core::record::Record;
-use sessions_core::store::{StoreErrorKind, StoreFuture};
+use sessions_store::{Record, SessionId, StoreErrorKind, StoreFuture};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 
 use crate::engine::{Answer, Engine, Failure};

@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{Created, Cursor, Page, Store, StoreFuture};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Changes, Created, Cursor, Page, Record, Refusal, SessionId, Store, StoreFuture, Timestamp};
 
 use crate::engine::{Answer, Engine, Values};
 use crate::open_error::OpenError;

@@ -7,7 +7,7 @@
 //! The ring holds writers rather than nonces, since on a busy session a ring of the last nonces
 //! would forget within four writes.
 
-use sessions_core::record::Record;
+use sessions_store::Record;
 
 /// Number of writers in a stamp.
 const PLACES: usize = 4;
@@ -98,8 +98,7 @@ pub fn shows_write(value: &[u8], after: &Record) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use sessions_core::record::SecretHash;
-    use sessions_core::{SessionId, Timestamp};
+    use sessions_store::{SecretHash, SessionId, Timestamp};
 
     use super::*;
 

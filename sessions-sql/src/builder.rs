@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use sessions_core::store::StoreFuture;
 use sessions_remote::{Background, OpenByUrl, OpenError, OpenErrorKind, Options, RemoteStore, UrlOptions};
+use sessions_store::StoreFuture;
 use sqlx::Pool;
 use sqlx::pool::PoolOptions;
 use tokio::runtime::Handle;

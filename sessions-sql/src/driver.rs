@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use sessions_core::SessionId;
 use sessions_remote::{OpenError, OpenErrorKind, PERCENT_ENCODING, UrlOptions};
+use sessions_store::SessionId;
 use sqlx::error::DatabaseError;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Semaphore;

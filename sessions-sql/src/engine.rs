@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use sessions_core::record::Record;
-use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Answer, Engine, Failure, Swap, Values};
+use sessions_store::{Record, SessionId, Timestamp};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;

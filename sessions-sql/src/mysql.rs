@@ -1,7 +1,7 @@
 //! MySQL and MariaDB.
 
-use sessions_core::SessionId;
 use sessions_remote::RemoteStore;
+use sessions_store::SessionId;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{Connection, Executor, Row};

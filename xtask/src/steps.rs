@@ -45,7 +45,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "direction",
-        about: "our crates, and the rooms of sessions-core, depend on each other in one direction",
+        about: "our crates, and the rooms of core and of the store contract, depend on each other in one direction",
         run: direction::check,
     },
     Step { name: "msrv", about: "every crate builds with the oldest Rust that it supports", run: msrv::check },

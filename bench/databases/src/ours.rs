@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{self, Created, StoreErrorKind};
-use sessions_core::{SessionId, Timestamp};
 use sessions_redis::RedisStore;
 use sessions_sql::{Database, MySql, Postgres, SqlBuilder, SqlStore, Sqlite};
+use sessions_store::{Changes, Created, Record, SecretHash, SessionId, StoreErrorKind, Timestamp};
 use tokio::sync::Mutex;
 
 const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
 
-pub(crate) type Store = Arc<dyn store::Store>;
+pub(crate) type Store = Arc<dyn sessions_store::Store>;
 
 /// Opens the store of a URL.
 pub(crate) async fn open(url: &str) -> Store {

@@ -4,9 +4,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use sessions_core::record::{Record, SecretHash};
-use sessions_core::store::Created;
-use sessions_core::{SessionId, Sessions, Timestamp};
+use sessions_core::Sessions;
+use sessions_store::{Created, Record, SecretHash, SessionId, Timestamp};
 
 use crate::ours::{Store, open};
 

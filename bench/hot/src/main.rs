@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hot::{login, logout, read, sign_in, visit, write};
-use sessions_core::record::Token;
+use sessions_core::adapter::Token;
 use sessions_core::{Clock, Sessions, SystemClock, Timestamp};
 
 type Walk = fn(&Visitor);

@@ -6,7 +6,7 @@
 
 use fuzz::model::{Action, Draft, Model, Shown};
 use libfuzzer_sys::{arbitrary, fuzz_target};
-use sessions_core::record::{Record, Refusal};
+use sessions_store::{Record, Refusal};
 
 /// A record and the requests that change it, in order.
 #[derive(arbitrary::Arbitrary, Debug)]

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use fuzz::{Lazy, Site, id_of, values};
 use libfuzzer_sys::fuzz_target;
 use sessions_core::Sessions;
-use sessions_core::record::Token;
+use sessions_core::adapter::Token;
 
 /// Token of the only live session.
 const LIVE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use libfuzzer_sys::fuzz_target;
-use sessions_core::record::{Changes, Record};
+use sessions_store::{Changes, Record};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(record) = Record::decode(data) else { return };

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use fuzz::{COOKIE, Site, values};
 use libfuzzer_sys::{arbitrary, fuzz_target};
 use pollster::block_on;
-use sessions_core::{SealKey, SessionId, Sessions, SessionsBuilder};
+use sessions_core::{SealKey, Sessions, SessionsBuilder};
+use sessions_store::SessionId;
 
 /// A change that a client makes to its cookie.
 #[derive(arbitrary::Arbitrary, Debug)]

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sessions_core::record::{Changes, Record, SecretHash, Token, Verb};
-use sessions_core::{Session, SessionId};
+use sessions_core::Session;
+use sessions_core::adapter::Token;
+use sessions_store::{Changes, Record, SecretHash, SessionId, Verb};
 
 /// Keys of entries with tagged values. Numbers are added under [`NUMBER`].
 pub(super) const KEYS: [&str; 3] = ["a", "b", "c"];

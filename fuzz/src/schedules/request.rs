@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use sessions_core::adapter::Token;
 use sessions_core::adapter::{CommitError, RequestHeader, RequestHeaders, SessionHeaders};
-use sessions_core::record::Token;
-use sessions_core::{Error, ErrorKind, Session, SessionId};
+use sessions_core::{Error, ErrorKind, Session};
+use sessions_store::SessionId;
 
 use super::ledger::{FLASH, KEYS, Ledger, NUMBER};
 use super::store::WatchedStore;

@@ -6,9 +6,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::Token;
+use sessions_core::adapter::Token;
 use sessions_core::testing::{ManualClock, with_entropy};
-use sessions_core::{ErrorKind, Expiry, LimitPolicy, SessionId, Sessions};
+use sessions_core::{ErrorKind, Expiry, LimitPolicy, Sessions};
+use sessions_store::SessionId;
 
 use super::ledger::{FLASH, KEYS, NOBODY, NUMBER};
 use super::request::{Account, Head, Request, Stage, token_of, value_of};

@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture};
+use sessions_core::Clock;
 use sessions_core::testing::ManualClock;
-use sessions_core::{Clock, SessionId, Timestamp};
+use sessions_store::{
+    Changes, Created, Cursor, MemoryStore, Page, Record, Refusal, SessionId, Store, StoreError, StoreErrorKind,
+    StoreFuture, Timestamp,
+};
 
 use super::ledger::{Ledger, NUMBER, integer, sum_of};
 

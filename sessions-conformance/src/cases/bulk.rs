@@ -6,9 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::StoreFuture;
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Changes, Record, Refusal, SessionId, StoreFuture, Timestamp};
 
 use crate::fixtures::{NEW_SECRET, answered, changes, draft, fresh_id, sorted, start, value};
 use crate::subject::Subject;

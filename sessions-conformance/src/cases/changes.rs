@@ -1,7 +1,6 @@
 //! The meaning of each change.
 
-use sessions_core::record::Refusal;
-use sessions_core::record::{Changes, Record, RecordBuilder};
+use sessions_store::{Changes, Record, RecordBuilder, Refusal};
 
 use crate::fixtures::{Line, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;

@@ -1,8 +1,6 @@
 //! Commits as a whole.
 
-use sessions_core::Timestamp;
-use sessions_core::record::{Changes, Lifetime, Limits, Refusal, SecretHash};
-use sessions_core::store::Created;
+use sessions_store::{Changes, Created, Lifetime, Limits, Refusal, SecretHash, Timestamp};
 
 use crate::fixtures::{
     IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, WRONG_SECRET, answered, assert_same, built, changes, draft,

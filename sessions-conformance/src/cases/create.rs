@@ -1,8 +1,6 @@
 //! Creating records.
 
-use sessions_core::Timestamp;
-use sessions_core::record::{Lifetime, Record, Refusal};
-use sessions_core::store::Created;
+use sessions_store::{Created, Lifetime, Record, Refusal, Timestamp};
 
 use crate::fixtures::{
     IDLE, LIFE, NEW_SECRET, SECOND, SECRET, assert_same, built, changes, draft, fresh_id, start, value,

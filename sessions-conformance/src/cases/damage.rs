@@ -1,7 +1,6 @@
 //! Unreadable records, which concern only their own sessions.
 
-use sessions_core::record::Refusal;
-use sessions_core::store::{Created, StoreErrorKind};
+use sessions_store::{Created, Refusal, StoreErrorKind};
 
 use crate::fixtures::{
     IDLE, NEW_SECRET, answered, assert_fails, assert_same, built, changes, draft, fresh_id, long_ago, old_record,
@@ -11,7 +10,7 @@ use crate::setup::Damage;
 use crate::subject::Subject;
 
 /// Stores a record between two others, damages it, and returns the ids.
-async fn damaged(subject: &Subject, damage: Damage) -> [sessions_core::SessionId; 3] {
+async fn damaged(subject: &Subject, damage: Damage) -> [sessions_store::SessionId; 3] {
     let now = long_ago(subject);
     let mut ids = [fresh_id(), fresh_id(), fresh_id()];
     ids.sort_unstable();
@@ -25,7 +24,7 @@ async fn damaged(subject: &Subject, damage: Damage) -> [sessions_core::SessionId
 }
 
 /// Checks that no call reads or changes the record, or fails in another way.
-async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId, kind: StoreErrorKind) {
+async fn assert_unusable(subject: &Subject, id: sessions_store::SessionId, kind: StoreErrorKind) {
     let now = long_ago(subject);
     assert_fails(&subject.store().load(id, now).await, kind);
     for changes in
@@ -44,7 +43,7 @@ async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId, kind: 
 }
 
 /// Checks that every call finds the other sessions.
-async fn assert_others_unharmed(subject: &Subject, [one, _, other]: [sessions_core::SessionId; 3]) {
+async fn assert_others_unharmed(subject: &Subject, [one, _, other]: [sessions_store::SessionId; 3]) {
     let now = long_ago(subject);
     assert_eq!(subject.ids_of("ada", now).await, [one, other]);
     assert_eq!(subject.listed(1, now).await, [one, other]);

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::Created;
+use sessions_store::{Changes, Created, Record, Refusal};
 
 use crate::fixtures::{NEW_SECRET, SECOND, assert_same, built, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;

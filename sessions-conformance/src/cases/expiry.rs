@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Lifetime, Record, Refusal};
+use sessions_store::{Changes, Lifetime, Record, Refusal};
 
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{SessionId, Timestamp};
 
 use crate::fixtures::{
     BRIEF, IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, answered, changes, draft, fresh_id, start, value,

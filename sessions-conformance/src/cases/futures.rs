@@ -5,9 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use sessions_core::Timestamp;
-use sessions_core::record::{Lifetime, Record, RecordBuilder};
-use sessions_core::store::StoreFuture;
+use sessions_store::{Lifetime, Record, RecordBuilder, StoreFuture, Timestamp};
 
 use crate::fixtures::{
     BRIEF, NEW_SECRET, SECOND, answered, assert_same, built, changes, draft, fresh_id, long_ago, start,

@@ -1,8 +1,7 @@
 //! Two handles, as in two processes: one sees what the other wrote. A store with one handle is its
 //! own second.
 
-use sessions_core::record::Refusal;
-use sessions_core::store::Created;
+use sessions_store::{Created, Refusal};
 
 use crate::fixtures::{
     BRIEF, NEW_SECRET, answered, assert_same, built, changes, draft, fresh_id, long_ago, sorted, start, value,

@@ -1,6 +1,6 @@
 //! Keys, values, ids and principals that look like something else.
 
-use sessions_core::SessionId;
+use sessions_store::SessionId;
 
 use crate::fixtures::{
     Line, MILLISECOND, assert_same, built, changes, draft, entries, flashes, fresh_id, sorted, start,

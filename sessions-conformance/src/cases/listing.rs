@@ -1,7 +1,6 @@
 //! Counting and listing sessions.
 
-use sessions_core::record::Record;
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Record, SessionId, Timestamp};
 
 use crate::fixtures::{BRIEF, IDLE, answered, assert_same, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;

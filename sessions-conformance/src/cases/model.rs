@@ -1,5 +1,5 @@
 //! Random sequences of calls, checked against a map of records in which each commit is
-//! [`Record::apply`](sessions_core::record::Record::apply).
+//! [`Record::apply`](sessions_store::Record::apply).
 
 mod sequence;
 mod world;

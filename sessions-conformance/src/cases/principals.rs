@@ -1,7 +1,6 @@
 //! The sessions of a principal.
 
-use sessions_core::SessionId;
-use sessions_core::record::{Changes, Lifetime, Record, Refusal};
+use sessions_store::{Changes, Lifetime, Record, Refusal, SessionId};
 
 use crate::fixtures::{
     BRIEF, IDLE, NEW_SECRET, answered, assert_same, changes, draft, fresh_id, long_ago, sorted, start,

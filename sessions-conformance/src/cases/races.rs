@@ -1,7 +1,6 @@
 //! Racing requests on one session.
 
-use sessions_core::record::Refusal;
-use sessions_core::record::{Changes, Limits, SecretHash};
+use sessions_store::{Changes, Limits, Refusal, SecretHash};
 
 use crate::fixtures::{MILLISECOND, NEW_SECRET, answered, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;

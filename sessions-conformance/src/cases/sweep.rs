@@ -1,7 +1,6 @@
 //! Sweeping expired sessions, and no others.
 
-use sessions_core::record::{Lifetime, Refusal};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Lifetime, Refusal, SessionId, Timestamp};
 
 use crate::fixtures::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, long_ago, sorted};
 use crate::subject::Subject;

@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{Created, Cursor, Page, Store, StoreFuture};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Changes, Created, Cursor, Page, Record, Refusal, SessionId, Store, StoreFuture, Timestamp};
 
 use super::{Verb, implement_store};
 
@@ -14,13 +12,12 @@ use super::{Verb, implement_store};
 ///
 /// ```
 /// use sessions_conformance::{CountingStore, Verb};
-/// use sessions_core::{SessionId, Timestamp};
-/// use sessions_core::store::{MemoryStore, Store};
+/// use sessions_store::{MemoryStore, SessionId, Store, Timestamp};
 ///
 /// let store = CountingStore::new(MemoryStore::default());
 /// pollster::block_on(store.load(SessionId::from_bytes([1; 16]), Timestamp::from_millis(0)))?;
 /// assert_eq!((store.calls_of(Verb::Load), store.calls()), (1, 1));
-/// # Ok::<(), sessions_core::store::StoreError>(())
+/// # Ok::<(), sessions_store::StoreError>(())
 /// ```
 pub struct CountingStore<S>(Arc<Counting<S>>);
 
@@ -83,8 +80,7 @@ impl<S: Store> fmt::Debug for CountingStore<S> {
 #[cfg(test)]
 mod tests {
     use pollster::block_on;
-    use sessions_core::record::SecretHash;
-    use sessions_core::store::MemoryStore;
+    use sessions_store::{MemoryStore, SecretHash};
 
     use super::*;
 

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{Created, Cursor, Page, Store, StoreError, StoreErrorKind, StoreFuture};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{
+    Changes, Created, Cursor, Page, Record, Refusal, SessionId, Store, StoreError, StoreErrorKind, StoreFuture,
+    Timestamp,
+};
 
 use super::{Verb, implement_store};
 
@@ -13,8 +14,7 @@ use super::{Verb, implement_store};
 ///
 /// ```
 /// use sessions_conformance::{FailingStore, Failure, Verb};
-/// use sessions_core::{SessionId, Timestamp};
-/// use sessions_core::store::{MemoryStore, Store, StoreErrorKind};
+/// use sessions_store::{MemoryStore, SessionId, Store, StoreErrorKind, Timestamp};
 ///
 /// let store = FailingStore::new(MemoryStore::default());
 /// let (id, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0));
@@ -26,7 +26,7 @@ use super::{Verb, implement_store};
 ///
 /// store.recover();
 /// assert!(pollster::block_on(store.load(id, now))?.is_none());
-/// # Ok::<(), sessions_core::store::StoreError>(())
+/// # Ok::<(), sessions_store::StoreError>(())
 /// ```
 pub struct FailingStore<S>(Arc<Failing<S>>);
 
@@ -142,8 +142,7 @@ impl<S: Store> fmt::Debug for FailingStore<S> {
 #[cfg(test)]
 mod tests {
     use pollster::block_on;
-    use sessions_core::record::SecretHash;
-    use sessions_core::store::MemoryStore;
+    use sessions_store::{MemoryStore, SecretHash};
 
     use super::*;
 

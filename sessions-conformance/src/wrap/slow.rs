@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{Created, Cursor, Page, Store, StoreFuture};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Changes, Created, Cursor, Page, Record, Refusal, SessionId, Store, StoreFuture, Timestamp};
 
 use super::{Gate, Verb, implement_store};
 
@@ -15,8 +13,7 @@ use super::{Gate, Verb, implement_store};
 /// ```
 /// use std::{pin::pin, task::{Context, Waker}};
 /// use sessions_conformance::{Gate, SlowStore};
-/// use sessions_core::{SessionId, Timestamp};
-/// use sessions_core::store::{MemoryStore, Store};
+/// use sessions_store::{MemoryStore, SessionId, Store, Timestamp};
 ///
 /// let gate = Gate::closed();
 /// let store = SlowStore::new(MemoryStore::default(), gate.clone());
@@ -25,7 +22,7 @@ use super::{Gate, Verb, implement_store};
 /// assert!(load.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
 /// gate.open();
 /// assert!(pollster::block_on(load)?.is_none());
-/// # Ok::<(), sessions_core::store::StoreError>(())
+/// # Ok::<(), sessions_store::StoreError>(())
 /// ```
 pub struct SlowStore<S>(Arc<Slow<S>>);
 
@@ -110,11 +107,11 @@ impl<S: Store> fmt::Debug for SlowStore<S> {
 
 #[cfg(test)]
 mod tests {
-    use sessions_core::record::SecretHash;
+    use sessions_store::SecretHash;
     use std::task::{Context, Waker};
 
     use pollster::block_on;
-    use sessions_core::store::MemoryStore;
+    use sessions_store::MemoryStore;
 
     use super::*;
 

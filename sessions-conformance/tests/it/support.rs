@@ -8,9 +8,10 @@ use std::task::Poll;
 use std::thread;
 
 use sessions_conformance::Damage;
-use sessions_core::record::{Change, Changes, Limits, Record, RecordBuilder, RecordError, Refusal, SecretHash, Verb};
-use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, Page, StoreError};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{
+    AsyncStore, Change, Changes, Created, Cursor, FromAsync, Limits, Page, Record, RecordBuilder, RecordError, Refusal,
+    SecretHash, SessionId, StoreError, Timestamp, Verb,
+};
 
 use crate::fault::Fault;
 

@@ -138,9 +138,10 @@ pub(super) fn trim(mut pair: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use sessions_store::SessionId;
+
     use super::*;
     use crate::cookie::token::Secret;
-    use crate::id::SessionId;
 
     fn text(seed: u8) -> String {
         Token::new(SessionId::from_bytes([seed; 16]), Secret::from_bytes([seed; 16])).text().as_str().to_owned()

@@ -166,9 +166,10 @@ impl CookieForm {
 
 #[cfg(test)]
 mod tests {
+    use sessions_store::SessionId;
+
     use super::*;
     use crate::cookie::{Opened, Secret};
-    use crate::id::SessionId;
 
     fn options() -> CookieOptions {
         CookieOptions::default()

@@ -1,11 +1,10 @@
 //! The token in the cookie, and the stored hash of its secret.
 
+use sessions_store::{SecretHash, SessionId};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use crate::cookie::base64url;
 use crate::error::{Error, ErrorKind};
-use crate::id::SessionId;
 use crate::platform::Entropy;
 
 /// The credential in the cookie: a [`SessionId`] and a [`Secret`].
@@ -99,57 +98,17 @@ impl Secret {
     /// Generates an id and a secret with one request for random bytes.
     pub(crate) fn random_with_id(entropy: Entropy) -> Result<(SessionId, Self), Error> {
         let (id, secret) = split(&random_bytes(entropy)?);
-        Ok((SessionId::from_random(id), Self(secret)))
+        Ok((uuid::Builder::from_random_bytes(id).into_uuid().into(), Self(secret)))
     }
 
     /// Hashes the secret together with the session id.
     #[must_use]
     pub fn hash(&self, id: SessionId) -> SecretHash {
-        SecretHash(Sha256::digest(join(id, self)).into())
+        SecretHash::from_bytes(Sha256::digest(join(id, self)).into())
     }
 }
 
 redacted!(Secret);
-
-/// The SHA-256 hash of a session id and its [`Secret`], kept by the store.
-///
-/// The hash is bound to the id, so that copying it to another record grants no access. Equality
-/// is constant-time.
-#[derive(Clone, Copy)]
-pub struct SecretHash([u8; 32]);
-
-impl SecretHash {
-    /// Creates a hash from 32 stored bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Returns the first bytes, which distinguish the secrets of one session.
-    pub(crate) const fn beginning(&self) -> [u8; 8] {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        [a, b, c, d, e, f, g, h]
-    }
-
-    /// Returns the 32 bytes to store.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl PartialEq for SecretHash {
-    fn eq(&self, other: &Self) -> bool {
-        // Word by word without an early exit; only the union of all differences is compared.
-        let words = self.0.as_chunks().0.iter().zip(other.0.as_chunks().0);
-        let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-        words.fold(0, |sum, (own, other)| sum | (word(own) ^ word(other))).ct_eq(&0).into()
-    }
-}
-
-impl Eq for SecretHash {}
-
-redacted!(SecretHash);
 
 #[cfg(test)]
 mod tests {

@@ -16,10 +16,10 @@ pub(crate) use driver::{save, take_turn, take_turn_for};
 use std::sync::Arc;
 
 use driver::{Driver, Occasion, Step};
+use sessions_store::MaybeReady;
 
 use crate::exchange::response::SessionHeaders;
 use crate::exchange::shared::Shared;
-use crate::platform::MaybeReady;
 
 /// The commit of one request: the future that [`Exchange::end`](crate::adapter::Exchange::end)
 /// returns.

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::cookie::{Candidate, Candidates, SecretHash, Transport};
-use crate::error::{Error, StoreError, StoreErrorKind};
+use sessions_store::{MaybeReady, Record, SecretHash, SessionId, StoreError, StoreErrorKind, StoreFuture, Timestamp};
+
+use crate::cookie::{Candidate, Candidates, Transport};
+use crate::error::Error;
 use crate::exchange::outcome::Blocked;
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{Live, Loaded, Stage};
-use crate::id::SessionId;
 use crate::manager::{Event, OutagePolicy, RejectReason, StoreCall, TARGET, expiry};
-use crate::platform::{MaybeReady, Timestamp};
-use crate::record::Record;
-use crate::store::StoreFuture;
 
 /// The search for the single live session that the tokens open.
 struct Search {

@@ -8,14 +8,13 @@ pub(crate) use writes::Writes;
 
 use std::time::Duration;
 
-use crate::cookie::{Secret, SecretHash, Token, Transport};
+use sessions_store::request::{HeadChanges, View};
+use sessions_store::{Lifetime, Record, SecretHash, SessionId, Timestamp};
+
+use crate::cookie::{Secret, Token, Transport};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::outcome::Blocked;
-use crate::exchange::view::View;
-use crate::id::SessionId;
 use crate::manager::{Expiry, Login};
-use crate::platform::Timestamp;
-use crate::record::{HeadChanges, Lifetime, Record};
 use turns::Saves;
 
 /// The session of one request: what was loaded and what the request did to it.

@@ -3,20 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sessions_store::{Limits, MemoryStore, SessionId, Store};
+
 use crate::codec::{Codec, Values};
 use crate::cookie::{CookieOptions, SameSite, Seal};
 #[cfg(feature = "seal")]
 use crate::cookie::{Keyed, SealKey, SealMode};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::id::SessionId;
 use crate::manager::config::{Config, LimitPolicy, OutagePolicy};
 use crate::manager::event::{DestroyReason, Event, Listeners, TARGET};
 use crate::manager::expiry::Expiry;
 use crate::manager::sessions::Sessions;
-use crate::platform::{Clock, Entropy, whole_millis};
-use crate::record::Limits;
+use crate::platform::{Clock, Entropy};
 use crate::request::CrossOrigin;
-use crate::store::{MemoryStore, Store};
 
 /// The builder of a [`Sessions`]; every default is the safe choice.
 ///
@@ -44,7 +43,7 @@ type MakeSeal = Box<dyn FnOnce(&str) -> Result<Arc<dyn Seal>, ConfigError> + Sen
 impl SessionsBuilder {
     /// Sets where sessions are kept.
     ///
-    /// The default is a [`MemoryStore`](crate::store::MemoryStore), which loses them when the
+    /// The default is a [`MemoryStore`](sessions_store::MemoryStore), which loses them when the
     /// process ends. Pass an `Arc` of a store that is shared or chosen at run time.
     ///
     /// If one browser uses several managers, such as one per path, give each its own
@@ -224,7 +223,8 @@ impl SessionsBuilder {
     /// below 20 intervals is touched more often: once per twentieth of its idle timeout. With
     /// `Duration::ZERO`, each request that uses its session writes.
     pub const fn touch_every(mut self, interval: Duration) -> Self {
-        self.config.touch_every_millis = whole_millis(interval);
+        let seconds = interval.as_secs().saturating_mul(1000);
+        self.config.touch_every_millis = seconds.saturating_add(interval.subsec_millis() as u64);
         self
     }
 
@@ -416,7 +416,7 @@ impl SessionsBuilder {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));
         }
         let intervals = [self.config.sweep_every, self.config.rotate_every];
-        if intervals.into_iter().flatten().any(|interval| whole_millis(interval) == 0) {
+        if intervals.into_iter().flatten().any(|interval| interval.as_millis() == 0) {
             return Err(ConfigError::new(ConfigErrorKind::ZeroInterval));
         }
         if self.config.sessions_per_principal == Some(0) {

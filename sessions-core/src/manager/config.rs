@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sessions_store::{Limits, SessionId};
+
 use crate::codec::Values;
-use crate::id::SessionId;
 use crate::manager::expiry::Expiry;
 use crate::platform::{Clock, Entropy, SystemClock, fill_random};
-use crate::record::Limits;
 use crate::request::{CrossOriginRule, Pages};
 
 /// The treatment of requests that ask for their session while the store is unreachable.

@@ -5,11 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use sessions_store::{SessionId, StoreErrorKind, Timestamp};
 
-use crate::error::StoreErrorKind;
-use crate::id::SessionId;
 use crate::manager::warning::LastWarning;
-use crate::platform::Timestamp;
 
 /// Something that happened to a session.
 ///
@@ -179,30 +177,30 @@ pub enum RejectReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreCall {
-    /// A call that reads: [`Store::load`](crate::store::Store::load),
-    /// [`of_principal`](crate::store::Store::of_principal),
-    /// [`count`](crate::store::Store::count) or [`scan`](crate::store::Store::scan).
+    /// A call that reads: [`Store::load`](sessions_store::Store::load),
+    /// [`of_principal`](sessions_store::Store::of_principal),
+    /// [`count`](sessions_store::Store::count) or [`scan`](sessions_store::Store::scan).
     Load,
-    /// [`Store::create`](crate::store::Store::create).
+    /// [`Store::create`](sessions_store::Store::create).
     Create,
-    /// [`Store::commit`](crate::store::Store::commit).
+    /// [`Store::commit`](sessions_store::Store::commit).
     Commit,
-    /// A [`Store::commit`](crate::store::Store::commit) that only updates the time of last use.
+    /// A [`Store::commit`](sessions_store::Store::commit) that only updates the time of last use.
     ///
     /// If it fails, a [`save`](crate::Session::save) reports that, but the response does not.
     Touch,
-    /// A call that ends sessions: [`Store::destroy`](crate::store::Store::destroy),
-    /// [`destroy_of_principal`](crate::store::Store::destroy_of_principal) or
-    /// [`destroy_all`](crate::store::Store::destroy_all).
+    /// A call that ends sessions: [`Store::destroy`](sessions_store::Store::destroy),
+    /// [`destroy_of_principal`](sessions_store::Store::destroy_of_principal) or
+    /// [`destroy_all`](sessions_store::Store::destroy_all).
     Destroy,
     /// A call after a login that keeps the number of the principal's sessions within its limit:
-    /// [`Store::count_of_principal`](crate::store::Store::count_of_principal),
-    /// [`of_principal`](crate::store::Store::of_principal) or
-    /// [`destroy`](crate::store::Store::destroy).
+    /// [`Store::count_of_principal`](sessions_store::Store::count_of_principal),
+    /// [`of_principal`](sessions_store::Store::of_principal) or
+    /// [`destroy`](sessions_store::Store::destroy).
     ///
     /// If the call fails, the login stands, unless it was already refused.
     Limit,
-    /// [`Store::sweep`](crate::store::Store::sweep).
+    /// [`Store::sweep`](sessions_store::Store::sweep).
     Sweep,
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::platform::{Timestamp, whole_millis};
-use crate::record::{Lifetime, Record};
+use sessions_store::{Lifetime, Record, Timestamp};
 
 /// The timeouts of sessions, and the lifetime of their cookie in browsers.
 ///
@@ -84,7 +83,7 @@ impl Expiry {
 
     /// Returns whether a timeout is zero when rounded down to milliseconds, the unit of a record.
     pub(crate) fn is_zero(&self) -> bool {
-        [self.idle, self.absolute].into_iter().flatten().any(|limit| whole_millis(limit) == 0)
+        [self.idle, self.absolute].into_iter().flatten().any(|limit| limit.as_millis() == 0)
     }
 }
 
@@ -110,9 +109,9 @@ pub(crate) fn rotation_is_due(record: &Record, now: Timestamp, rotate_every: Dur
 
 #[cfg(test)]
 mod tests {
+    use sessions_store::{SecretHash, SessionId};
+
     use super::*;
-    use crate::cookie::SecretHash;
-    use crate::id::SessionId;
 
     fn record(idle: Option<Duration>) -> Record {
         let hash = SecretHash::from_bytes([0; 32]);

@@ -2,12 +2,10 @@
 
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
+use sessions_store::{Record, SessionId, Timestamp};
 
 use crate::codec::Values;
 use crate::error::Error;
-use crate::id::SessionId;
-use crate::platform::Timestamp;
-use crate::record::Record;
 
 /// The description of a session in a listing, without its secret.
 ///

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use sessions_store::{Lifetime, Timestamp};
+
 use crate::error::{Error, ErrorKind};
 use crate::manager::expiry::Expiry;
-use crate::platform::Timestamp;
-use crate::record::{LONGEST_PRINCIPAL, Lifetime};
+
+/// Maximum length of a principal in bytes.
+///
+/// An e-mail address has at most 254, an OpenID Connect subject 255.
+const LONGEST_PRINCIPAL: usize = 1024;
 
 /// A sign-in: the principal, and how long they stay signed in.
 ///

@@ -4,18 +4,16 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use sessions_store::{Cursor, Lifetime, Record, SessionId, Store, StoreError, Timestamp};
+
 use crate::cookie::{CookieForm, SetCookie, Token};
-use crate::error::{Error, StoreError};
-use crate::id::SessionId;
+use crate::error::Error;
 use crate::manager::builder::{SessionsBuilder, destroy_listener};
 use crate::manager::config::Config;
 use crate::manager::event::{DestroyReason, Event, Listeners, StoreCall, TARGET};
 use crate::manager::info::SessionInfo;
 use crate::manager::sweeper::Sweeper;
 use crate::manager::warning::LastWarning;
-use crate::platform::Timestamp;
-use crate::record::{Lifetime, Record};
-use crate::store::{Cursor, Store};
 
 /// The session manager: configuration, store and event listeners.
 ///

@@ -6,9 +6,11 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sessions_store::{Record, Timestamp};
+
 use crate::manager::event::TARGET;
 use crate::manager::sessions::{Inner, Sessions};
-use crate::platform::{CLOCK_TOLERANCE, Clock, SystemClock, Timestamp};
+use crate::platform::{Clock, SystemClock};
 
 /// Maximum number of records that one slice of a sweep removes.
 const SLICE: usize = 1000;
@@ -23,7 +25,7 @@ const REST: Duration = Duration::from_millis(1);
 ///
 /// If it was set wrong, live sessions seem to have expired. They survive if it is set right before
 /// the pause is over.
-const PAUSE_AFTER_JUMP: Duration = CLOCK_TOLERANCE;
+const PAUSE_AFTER_JUMP: Duration = Record::CLOCK_TOLERANCE;
 
 /// The sweeping thread of one manager, stopped on drop. It holds only a weak reference to the
 /// manager.
@@ -87,7 +89,7 @@ impl Reading {
     /// Returns whether the wall clock was set forward, or the machine was suspended.
     fn has_jumped_since(self, earlier: &Self) -> bool {
         let passed = self.monotonic.saturating_duration_since(earlier.monotonic);
-        self.wall.since(earlier.wall) > passed.saturating_add(CLOCK_TOLERANCE)
+        self.wall.since(earlier.wall) > passed.saturating_add(Record::CLOCK_TOLERANCE)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::platform::Timestamp;
+use sessions_store::Timestamp;
 
 /// The time of the last warning.
 #[derive(Debug, Default)]

@@ -4,10 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::Timestamp;
-
-/// The largest tolerated difference between the clocks of two machines.
-pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5 * 60);
+use sessions_store::{Record, Timestamp};
 
 /// A source of the current time for a [`Sessions`](crate::Sessions).
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -35,7 +32,7 @@ impl Clock for SystemClock {
 /// Returns the later of `now` and `latest`, or `now` after a large correction.
 fn advance_steadily(latest: &AtomicU64, now: Timestamp) -> Timestamp {
     let known = Timestamp::from_millis(latest.load(Ordering::Relaxed));
-    if known == now || (known > now && known <= now.after(CLOCK_TOLERANCE)) {
+    if known == now || (known > now && known <= now.after(Record::CLOCK_TOLERANCE)) {
         return known;
     }
     latest.store(now.as_millis(), Ordering::Relaxed);

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sessions_store::Verb;
+use sessions_store::request::{Scope, Scratch};
 
 use super::Session;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::State;
 use crate::manager::Event;
-use crate::record::{Scope, Scratch, Verb};
 use crate::session::value::Value;
 
 impl Session {
@@ -26,7 +27,7 @@ impl Session {
         let state = self.shared.lock();
         let view = &state.view;
         if view.hides_entry(key) {
-            let value = view.find(Scope::Entries, key).map(|seen| seen.value.to_vec());
+            let value = view.find(Scope::Entries, key).map(|seen| seen.value().to_vec());
             drop(state);
             return value.map(|value| self.decode(key, &value)).transpose();
         }
@@ -104,7 +105,7 @@ impl Session {
     pub(super) fn put<T: Serialize + ?Sized>(&self, verb: Verb, key: &str, value: &T) -> Result<(), Error> {
         self.encoded(key, value, |bytes, state| {
             let limits = &self.shared.sessions.config().limits;
-            state.writable()?.set(verb, key, bytes, limits)
+            state.writable()?.set(verb, key, bytes, limits).map_err(|error| Error::refused(error, key, limits))
         })
     }
 
@@ -133,7 +134,8 @@ impl Session {
     /// [`Gone`](crate::ErrorKind::Gone) as [`set`](Self::set) does.
     pub fn increment(&self, key: &str, by: i64) -> Result<i64, Error> {
         let limits = &self.shared.sessions.config().limits;
-        self.shared.lock().writable()?.increment(key, by, limits)
+        let sum = self.shared.lock().writable()?.increment(key, by, limits);
+        sum.map_err(|error| Error::refused(error, key, limits))
     }
 
     /// Subtracts from an entry; the counterpart of [`increment`](Self::increment).

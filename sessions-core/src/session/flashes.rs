@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sessions_store::Verb;
+use sessions_store::request::Scope;
 
 use super::Session;
 use crate::error::Error;
-use crate::record::{Scope, Verb};
 use crate::session::value::Value;
 
 impl Session {
@@ -79,7 +80,7 @@ impl Session {
     ///
     /// Returns [`Decode`](crate::ErrorKind::Decode) if the flash is not a `T`.
     pub fn peek_flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let bytes = self.shared.lock().view.find(Scope::Flashes, key).map(|seen| seen.value.to_vec());
+        let bytes = self.shared.lock().view.find(Scope::Flashes, key).map(|seen| seen.value().to_vec());
         bytes.map(|bytes| self.decode(key, &bytes)).transpose()
     }
 

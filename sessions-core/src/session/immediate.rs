@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sessions_store::{Changes, Record, Refusal};
 
 use super::Session;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{take_turn, take_turn_for};
 use crate::manager::{Event, StoreCall};
-use crate::record::{Changes, Record, Refusal};
 
 /// Maps the result of reading an entry to the value that an update starts from.
 type Judge<T> = fn(Result<Option<T>, Error>) -> Result<Option<T>, Error>;
@@ -145,7 +145,8 @@ impl Session {
             let value = change(judge(old.map(|bytes| self.decode(key, bytes)).transpose())?);
             let changes = self.changes(&base).require(key, old);
             let changes = self.encoded(key, &value, |bytes, state| {
-                state.view.check_set(key, bytes, &self.shared.sessions.config().limits)?;
+                let limits = &self.shared.sessions.config().limits;
+                state.view.check_set(key, bytes, limits).map_err(|error| Error::refused(error, key, limits))?;
                 Ok(changes.set(key, bytes))
             })?;
             if self.commit_now(&base, &changes).await? {
@@ -219,8 +220,8 @@ impl Session {
                 Ok(true)
             }
             Err(Refusal::Conflict) => Ok(false),
-            Err(Refusal::TooLarge) => Err(sessions.config().limits.exceeded()),
-            Err(Refusal::Gone) => Err(self.lose()),
+            Err(Refusal::TooLarge) => Err(Error::too_large(&sessions.config().limits)),
+            Err(_) => Err(self.lose()),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Sessions that are begun without a request, with their cookies and tokens.
 
+use sessions_store::SessionId;
+
 use super::Session;
 use crate::error::{Error, ErrorKind};
-use crate::id::SessionId;
 use crate::manager::{Login, Sessions};
 
 /// A session that was begun without a request, with its cookie and token.

@@ -1,9 +1,10 @@
 //! Loading a session: from the `Cookie` headers to the handle.
 
+use sessions_store::MaybeReady;
+
 use super::Session;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Exchange, Exchanges};
-use crate::platform::MaybeReady;
 use crate::request::{RequestHeader, RequestHeaders};
 
 /// The future that [`Exchange::session`] returns.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, MemoryStore, Page, Store, StoreError};
+use sessions_core::store::{MemoryStore, Store, StoreError};
 use sessions_core::{SessionId, Sessions, Timestamp};
+use sessions_store::{AsyncStore, Changes, Created, Cursor, FromAsync, Page, Record, Refusal};
 
 /// A memory store behind `async fn`s.
 #[derive(Debug, Default)]

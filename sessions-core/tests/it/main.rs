@@ -6,7 +6,6 @@ mod async_store;
 mod bearer;
 mod beside_commits;
 mod caching;
-mod changes;
 mod concurrency;
 mod cookies;
 mod cross_origin;

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{Created, Cursor, MemoryStore, Page, Store, StoreFuture};
+use sessions_core::store::{MemoryStore, Store};
 use sessions_core::{ErrorKind, Event, Expiry, LimitPolicy, Session, SessionId, Sessions, Timestamp};
+use sessions_store::{Changes, Created, Cursor, Page, Record, Refusal, StoreFuture};
 
 use crate::support::Fixture;
 

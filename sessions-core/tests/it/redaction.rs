@@ -2,9 +2,9 @@ use std::sync::atomic::Ordering;
 
 use pollster::block_on;
 use sessions_core::adapter::SessionHeaders;
-use sessions_core::record::{Record, Refusal, SecretHash};
-use sessions_core::store::{Cursor, StoreError, StoreErrorKind, StoreFuture};
+use sessions_core::store::{StoreError, StoreErrorKind};
 use sessions_core::{ErrorKind, Login, SessionId, Sessions, Timestamp};
+use sessions_store::{Cursor, Record, Refusal, SecretHash, StoreFuture};
 
 use crate::support::Fixture;
 

@@ -11,10 +11,10 @@ use pollster::block_on;
 use sessions_core::adapter::{
     CommitError, RequestHeader, RequestHeaders, ResponseHeader, ResponseHeaders, SessionHeaders,
 };
-use sessions_core::record::{Changes, Record, Refusal};
-use sessions_core::store::{Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture};
+use sessions_core::store::{MemoryStore, Store, StoreError, StoreErrorKind};
 use sessions_core::testing::ManualClock;
 use sessions_core::{Error, Event, RejectReason, Session, SessionId, Sessions, SessionsBuilder, Timestamp};
+use sessions_store::{Changes, Created, Cursor, Page, Record, Refusal, StoreFuture};
 
 /// A manager with a manual clock, a probed store and recorded events.
 pub(crate) struct Fixture {

@@ -6,9 +6,7 @@ use std::process;
 use std::thread;
 
 use pollster::block_on;
-use sessions_core::SessionId;
-use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Created, Store, StoreError};
+use sessions_store::{Changes, Created, Record, SessionId, Store, StoreError};
 
 use super::sample::{NOW, Rng, SECRET};
 

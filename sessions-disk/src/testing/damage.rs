@@ -4,9 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use pollster::block_on;
-use sessions_core::SessionId;
-use sessions_core::record::Changes;
-use sessions_core::store::{Store, StoreError, StoreErrorKind};
+use sessions_store::{Changes, SessionId, Store, StoreError, StoreErrorKind};
 
 use super::sample::{NOW, Rng, SECRET, fill, folder, id, record};
 use crate::engine::{Engine, Table};

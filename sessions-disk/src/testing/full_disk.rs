@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::Timestamp;
-use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Created, Store, StoreErrorKind};
+use sessions_store::{Changes, Created, Record, Store, StoreErrorKind, Timestamp};
 
 use super::sample::{NOW, SECRET, id, until_it_works};
 use super::small_disk::SmallDisk;

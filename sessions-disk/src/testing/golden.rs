@@ -4,9 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{Created, Store};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Changes, Created, Record, SecretHash, SessionId, Store, Timestamp};
 
 use super::sample::folder;
 use crate::engine::{Engine, Table, Write};
@@ -68,14 +66,14 @@ pub fn write_golden_sample<E: Engine>(store: &DiskStore<E>) {
     assert!(committed.is_ok());
 }
 
-fn plain<'a>() -> sessions_core::record::RecordBuilder<'a> {
+fn plain<'a>() -> sessions_store::RecordBuilder<'a> {
     Record::builder(id(1), SECRET, CREATED)
         .idle(Some(Duration::from_secs(1800)))
         .absolute_deadline(later(43_200))
         .entry("cart", b"[1,2,3]")
 }
 
-fn rich<'a>() -> sessions_core::record::RecordBuilder<'a> {
+fn rich<'a>() -> sessions_store::RecordBuilder<'a> {
     Record::builder(id(2), SECRET, CREATED)
         .idle(Some(Duration::from_secs(600)))
         .principal(Some("ann@example.org"))
@@ -85,7 +83,7 @@ fn rich<'a>() -> sessions_core::record::RecordBuilder<'a> {
         .flash("welcome", b"true")
 }
 
-fn bare<'a>() -> sessions_core::record::RecordBuilder<'a> {
+fn bare<'a>() -> sessions_store::RecordBuilder<'a> {
     Record::builder(id(3), SECRET, CREATED)
 }
 

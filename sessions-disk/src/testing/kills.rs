@@ -7,9 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use pollster::block_on;
-use sessions_core::SessionId;
-use sessions_core::record::Record;
-use sessions_core::store::Store;
+use sessions_store::{Record, SessionId, Store};
 
 use super::child;
 use super::sample::{NOW, Rng, folder};

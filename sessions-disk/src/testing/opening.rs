@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use pollster::block_on;
-use sessions_core::store::{Created, Store};
+use sessions_store::{Created, Store};
 
 use super::sample;
 use super::small_disk::{SmallDisk, fill};

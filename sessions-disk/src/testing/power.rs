@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use sessions_core::store::Store;
+use sessions_store::Store;
 
 use self::calls::{Call, Calls, TRACED};
 use super::child;

@@ -4,9 +4,7 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::record::{Record, SecretHash};
-use sessions_core::store::{Created, Store};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Created, Record, SecretHash, SessionId, Store, Timestamp};
 use tempfile::TempDir;
 
 use crate::engine::Engine;

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::Timestamp;
-use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Created, Store, StoreFuture};
+use sessions_store::{Changes, Created, Record, Store, StoreFuture, Timestamp};
 
 use super::sample::{NOW, Rng, SECRET, folder, id};
 use crate::engine::Engine;

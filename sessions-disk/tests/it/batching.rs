@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Refusal, SecretHash};
-use sessions_core::store::{Created, Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_disk::testing;
+use sessions_store::{Changes, Created, Refusal, SecretHash, Store, StoreError, StoreErrorKind, StoreFuture};
 
 use crate::support::{Disk, Options, RamStore, SECRET, at, id, increment, n, poll, record};
 

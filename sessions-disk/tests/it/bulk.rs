@@ -6,9 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Lifetime, Record, Refusal};
-use sessions_core::store::{Created, Store, StoreFuture};
 use sessions_disk::Table;
+use sessions_store::{Changes, Created, Lifetime, Record, Refusal, Store, StoreFuture};
 
 use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, poll, record};
 

@@ -5,10 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Created, Store, StoreFuture};
-use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{Capacity, Table};
+use sessions_store::{Changes, Created, Record, SessionId, Store, StoreFuture, Timestamp};
 
 use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};
 

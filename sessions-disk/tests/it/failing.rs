@@ -5,10 +5,9 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, RecordError, Refusal};
-use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_core::{DestroyReason, Event, Sessions, StoreCall};
 use sessions_disk::{OpenErrorKind, Table, testing};
+use sessions_store::{Changes, Created, Record, RecordError, Refusal, Store, StoreErrorKind};
 
 use crate::support::{Disk, Fate, Options, RamStore, SECRET, at, id, increment, n, of, record};
 

@@ -5,9 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_disk::{Capacity, Table, testing};
+use sessions_store::{Changes, Created, Record, Store, StoreErrorKind};
 use tempfile::TempDir;
 
 use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};

@@ -10,10 +10,8 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{StoreError, StoreFuture};
-use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{Capacity, DiskStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
+use sessions_store::{Changes, Record, SecretHash, SessionId, StoreError, StoreFuture, Timestamp};
 
 pub(crate) type RamStore = DiskStore<Ram>;
 

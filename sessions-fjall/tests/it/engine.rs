@@ -4,11 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pollster::block_on;
-use sessions_core::record::{Record, SecretHash};
-use sessions_core::store::Store;
-use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{Engine, EngineErrorKind, Reader, Table, Write, testing};
 use sessions_fjall::{Fjall, FjallBuilder, FjallStore, OpenErrorKind};
+use sessions_store::{Record, SecretHash, SessionId, Store, Timestamp};
 
 #[test]
 fn acknowledged_writes_survive_kills() {

@@ -7,11 +7,9 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use sessions_minihttp::sessions_core::Timestamp;
-use sessions_minihttp::sessions_core::record::{Changes, Record, Refusal};
-use sessions_minihttp::sessions_core::store::{
-    Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture,
-};
+use sessions_minihttp::sessions_core::store::{MemoryStore, Store, StoreError, StoreErrorKind};
 use sessions_minihttp::{BoxError, Request, Response, SessionId, SessionService, Sessions, WithSessions};
+use sessions_store::{Changes, Created, Cursor, Page, Record, Refusal, StoreFuture};
 
 /// Creates a manager with a readable cookie.
 pub(crate) fn sessions() -> Sessions {

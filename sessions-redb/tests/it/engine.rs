@@ -3,9 +3,9 @@
 use std::fs;
 
 use pollster::block_on;
-use sessions_core::store::Store;
 use sessions_disk::testing;
 use sessions_redb::{OpenErrorKind, Redb, RedbBuilder, RedbStore};
+use sessions_store::Store;
 
 #[test]
 fn acknowledged_writes_survive_kills() {

@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, cluster, commit, id, list, names, patient, record, text, until};
 use pollster::block_on;
-use sessions_core::SessionId;
-use sessions_core::record::{Changes, Refusal, SecretHash};
-use sessions_core::store::{Created, Store, StoreErrorKind, StoreFuture};
 use sessions_redis::RedisStore;
+use sessions_store::{Changes, Created, Refusal, SecretHash, SessionId, Store, StoreErrorKind, StoreFuture};
 use test_servers::{Cluster, Options, Proxy, RaiseOnDrop, Server};
 
 pub(crate) fn create_many(store: &RedisStore, count: usize) -> BTreeSet<SessionId> {

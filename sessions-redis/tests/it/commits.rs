@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use crate::support::{NOW, SECRET, changes, commit, id, patient, record, server};
 use pollster::block_on;
-use sessions_core::Timestamp;
-use sessions_core::record::{Changes, Lifetime, Limits, Record, Refusal, SecretHash};
-use sessions_core::store::{Created, Store};
+use sessions_store::{Changes, Created, Lifetime, Limits, Record, Refusal, SecretHash, Store, Timestamp};
 
 /// A small random number generator, the same in every run.
 struct Dice(u64);

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::support::patient;
 use sessions_conformance::{Damage, Setup};
-use sessions_core::SessionId;
+use sessions_store::SessionId;
 
 const HALVE: &str = "local value = redis.call('GET', KEYS[1])
     return redis.call('SET', KEYS[1], value:sub(1, #value / 2), 'KEEPTTL')";

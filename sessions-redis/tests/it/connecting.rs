@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, commit, id, patient, prefix, record, server, text};
 use pollster::block_on;
-use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_redis::{OpenErrorKind, RedisStore};
+use sessions_store::{Created, Store, StoreErrorKind};
 use test_servers::{Options, Server};
 
 /// Exercises most of a store.

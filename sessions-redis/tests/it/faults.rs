@@ -12,9 +12,8 @@ use crate::support::{
     NOW, SECRET, changes, commit, create_on_disk, id, names, patient, prefix, record, server, text, until, valkey,
 };
 use pollster::block_on;
-use sessions_core::record::{Changes, Lifetime, Refusal, SecretHash};
-use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_redis::RedisStore;
+use sessions_store::{Changes, Created, Lifetime, Refusal, SecretHash, Store, StoreErrorKind};
 use test_servers::{Options, Proxy, RaiseOnDrop, Server};
 
 const NEW_SECRET: SecretHash = SecretHash::from_bytes([8; 32]);

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use crate::support::{IDLE, NOW, SECRET, changes, commit, id, names, patient, prefix, record, server, text, valkey};
 use pollster::block_on;
-use sessions_core::record::{Changes, Lifetime, Record, Refusal};
-use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_redis::RedisStore;
+use sessions_store::{Changes, Created, Lifetime, Record, Refusal, Store, StoreErrorKind};
 use test_servers::{Options, Server};
 
 fn store() -> (RedisStore, String) {

@@ -2,8 +2,7 @@
 
 use crate::support::{IDLE, changes, id, patient, record};
 use pollster::block_on;
-use sessions_core::record::{Lifetime, Limits, Refusal, SecretHash};
-use sessions_core::store::Store;
+use sessions_store::{Lifetime, Limits, Refusal, SecretHash, Store};
 use test_servers::Server;
 
 #[test]

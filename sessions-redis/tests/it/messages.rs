@@ -8,8 +8,8 @@ use crate::support::{NOW, changes, commit, id, record, until};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use pollster::block_on;
-use sessions_core::store::{Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_redis::{RedisBuilder, RedisStore};
+use sessions_store::{Store, StoreError, StoreErrorKind, StoreFuture};
 use test_servers::{Options, Server};
 
 /// Returns all text forms of an error: as a log shows it, `Debug` included.

@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 use crate::cluster::create_many;
 use crate::support::{NOW, changes, commit, id, patient, record, text};
 use pollster::block_on;
-use sessions_core::SessionId;
-use sessions_core::record::Record;
-use sessions_core::store::{Created, Store};
 use sessions_redis::RedisStore;
+use sessions_store::{Created, Record, SessionId, Store};
 use test_servers::{Cluster, Server};
 
 /// Moves a session to another server, but not yet its slot.

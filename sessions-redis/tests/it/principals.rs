@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::support::{IDLE, NOW, changes, commit, id, names, patient, prefix, record, server, until};
 use pollster::block_on;
-use sessions_core::SessionId;
-use sessions_core::record::{Limits, Record, Refusal, SecretHash};
-use sessions_core::store::{Store, StoreErrorKind};
 use sessions_redis::RedisStore;
 use sessions_remote::Engine;
+use sessions_store::{Limits, Record, Refusal, SecretHash, SessionId, Store, StoreErrorKind};
 use test_servers::{Proxy, Server};
 
 fn store() -> (RedisStore, String) {

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use crate::support::{NOW, cluster, id, record, server, valkey};
 use pollster::block_on;
-use sessions_core::record::{Changes, Refusal};
-use sessions_core::store::{Store, StoreError};
 use sessions_redis::{RedisBuilder, RedisStore};
+use sessions_store::{Changes, Refusal, Store, StoreError};
 use test_servers::Server;
 
 /// The words of the guide's `ACL SETUSER` after the user's name, and those that a cluster adds.

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use crate::support::{NOW, id};
 use pollster::block_on;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use sessions_core::store::Store;
 use sessions_redis::{RedisBuilder, RedisStore};
+use sessions_store::Store;
 use test_servers::{Options, Server};
 use tokio::runtime::{Builder, Handle, Runtime};
 

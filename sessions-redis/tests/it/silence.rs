@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::support::{NOW, changes, commit, id, names, patient, prefix, record, server, text, until};
 use futures_util::FutureExt;
 use pollster::block_on;
-use sessions_core::store::{Store, StoreErrorKind};
 use sessions_redis::RedisStore;
+use sessions_store::{Store, StoreErrorKind};
 use test_servers::{Proxy, Server};
 
 #[test]

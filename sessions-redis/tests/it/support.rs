@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use sessions_core::record::{Changes, Record, RecordBuilder, Refusal, SecretHash};
-use sessions_core::store::{Created, Store, StoreFuture};
-use sessions_core::{SessionId, Timestamp};
 use sessions_redis::{RedisBuilder, RedisStore};
+use sessions_store::{
+    Changes, Created, Record, RecordBuilder, Refusal, SecretHash, SessionId, Store, StoreFuture, Timestamp,
+};
 use test_servers::{Cluster, Options, Server};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, commit, id, names, patient, record};
 use pollster::block_on;
-use sessions_core::SessionId;
-use sessions_core::record::SecretHash;
-use sessions_core::store::{Store, StoreErrorKind};
 use sessions_redis::RedisStore;
+use sessions_store::{SecretHash, SessionId, Store, StoreErrorKind};
 use test_servers::{Options, Proxy, Server};
 
 /// Length of an entry that makes its record be patched rather than replaced.

@@ -4,10 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, Refusal, SecretHash};
-use sessions_core::store::{Created, Store, StoreErrorKind};
-use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Engine, Options, RemoteStore};
+use sessions_store::{Changes, Created, Record, Refusal, SecretHash, SessionId, Store, StoreErrorKind, Timestamp};
 
 use crate::map_engine::{Map, MapEngine};
 

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use sessions_core::record::Record;
-use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Answer, Engine, Failure, Swap, Values};
+use sessions_store::{Record, SessionId, Timestamp};
 
 use crate::gates::Gates;
 

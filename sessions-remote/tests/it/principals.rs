@@ -4,10 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Lifetime, Record, SecretHash};
-use sessions_core::store::{Created, Store};
-use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Failure, Options, RemoteStore, Swap, Values};
+use sessions_store::{Changes, Created, Lifetime, Record, SecretHash, SessionId, Store, Timestamp};
 
 use crate::map_engine::MapEngine;
 

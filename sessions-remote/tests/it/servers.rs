@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use sessions_core::testing::ManualClock;
-use sessions_core::{Clock, ErrorKind, Session, SessionId, Sessions, SessionsBuilder};
+use sessions_core::{Clock, ErrorKind, Session, Sessions, SessionsBuilder};
 use sessions_remote::{Background, Options, RemoteStore};
+use sessions_store::SessionId;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::gates::{Gates, Order};

@@ -5,10 +5,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{Store, StoreErrorKind, StoreFuture};
-use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Options, RemoteStore};
+use sessions_store::{Changes, Record, SecretHash, SessionId, Store, StoreErrorKind, StoreFuture, Timestamp};
 
 use crate::map_engine::MapEngine;
 
@@ -124,7 +122,7 @@ fn coroutines_commit_on_one_worker() {
 }
 
 /// Waits in a coroutine, which lets others of its worker run.
-fn may_block_on<T>(future: StoreFuture<T>) -> Result<T, sessions_core::store::StoreError> {
+fn may_block_on<T>(future: StoreFuture<T>) -> Result<T, sessions_store::StoreError> {
     struct Unpark(may::coroutine::Coroutine);
     impl std::task::Wake for Unpark {
         fn wake(self: std::sync::Arc<Self>) {

@@ -3,11 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use pollster::block_on;
-use sessions_core::Timestamp;
-use sessions_core::record::Record;
-use sessions_core::store::{Created, Store};
 use sessions_remote::RemoteStore;
 use sessions_sql::{Database, Sql};
+use sessions_store::{Created, Record, Store, Timestamp};
 
 use crate::support::{IDLE, SECRET, id, migrated, table};
 

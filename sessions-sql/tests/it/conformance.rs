@@ -3,8 +3,8 @@
 use crate::support::{patient, table};
 use pollster::block_on;
 use sessions_conformance::{Damage, Setup};
-use sessions_core::SessionId;
 use sessions_sql::{Database, SqlBuilder, SqlStore};
+use sessions_store::SessionId;
 
 /// Sets a test up on a table of its own, which `sql` can change.
 fn setup<D: Database>(

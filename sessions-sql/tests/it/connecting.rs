@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::support::{assert_usable, chain, migrated, patient, table};
 use pollster::block_on;
-use sessions_core::store::StoreErrorKind;
 use sessions_sql::Database;
+use sessions_store::StoreErrorKind;
 
 /// Checks that a store is of use.
 fn assert_reached<D: Database>(url: &str) {

@@ -13,9 +13,9 @@ use crate::support::{
     NOW, assert_increments_survive, chain, changes, count, id, increment, migrated, patient, postgres, stored, table,
 };
 use pollster::block_on;
-use sessions_core::store::{Store, StoreErrorKind};
 use sessions_remote::RemoteStore;
 use sessions_sql::{PostgresStore, Sql};
+use sessions_store::{Store, StoreErrorKind};
 use sqlx::PgPool;
 use test_servers::{Postgres, Proxy, RaiseOnDrop};
 

@@ -10,9 +10,9 @@ use crate::support::{
     NOW, assert_increments_survive, assert_usable, chain, count, increment, migrated, patient, poll_and_drop, stored,
 };
 use pollster::block_on;
-use sessions_core::store::{Store, StoreErrorKind};
 use sessions_disk::testing;
 use sessions_sql::{OpenErrorKind, SqlStore, Sqlite, SqliteStore};
+use sessions_store::{Store, StoreErrorKind};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Connection, SqliteConnection};
 
@@ -245,13 +245,13 @@ fn a_full_database_creates_nothing_and_deletes() {
     let full = loop {
         let record = crate::support::record().entry("large", &large).build().unwrap();
         let answer = block_on(Store::create(&store, &record)).unwrap();
-        if answer != sessions_core::store::Created::STORED {
+        if answer != sessions_store::Created::STORED {
             break answer;
         }
         created.push(record);
         assert!(created.len() < 100, "the database does not fill up");
     };
-    assert_eq!(full, sessions_core::store::Created::Full);
+    assert_eq!(full, sessions_store::Created::Full);
     assert!(!created.is_empty());
     assert!(block_on(Store::destroy(&store, created[0].id())).unwrap());
 }

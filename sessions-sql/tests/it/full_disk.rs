@@ -5,11 +5,9 @@ use std::path::Path;
 
 use crate::support::{IDLE, NOW, changes, migrated, record};
 use pollster::block_on;
-use sessions_core::SessionId;
-use sessions_core::record::Record;
-use sessions_core::store::{Created, Store};
 use sessions_disk::testing::SmallDisk;
 use sessions_sql::{Sqlite, SqliteStore};
+use sessions_store::{Created, Record, SessionId, Store};
 
 /// More sessions than fit on a small disk.
 const MANY: u32 = 50_000;

@@ -7,8 +7,8 @@ use crate::support::{
     poll_and_drop, record, stored, table,
 };
 use pollster::block_on;
-use sessions_core::store::{Store, StoreErrorKind};
 use sessions_sql::{MySql, SqlStore};
+use sessions_store::{Store, StoreErrorKind};
 use sqlx::Executor;
 use test_servers::{MariaDb, Proxy};
 

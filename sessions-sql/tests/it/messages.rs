@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::support::{chain, id, increment, migrated, patient, postgres, stored, table};
 use pollster::block_on;
-use sessions_core::store::{Store, StoreErrorKind};
 use sessions_sql::{OpenErrorKind, PostgresStore, SqlStore};
+use sessions_store::{Store, StoreErrorKind};
 
 fn open_error(url: &str) -> (OpenErrorKind, String) {
     let error = PostgresStore::open(url).unwrap_err();

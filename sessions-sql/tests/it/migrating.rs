@@ -4,8 +4,8 @@ use std::thread;
 
 use crate::support::{NOW, assert_usable, chain, id, migrated, patient, postgres, stored, table};
 use pollster::block_on;
-use sessions_core::store::Store;
 use sessions_sql::{PostgresStore, SqlBuilder, SqlStore};
+use sessions_store::Store;
 
 #[test]
 fn many_may_create_the_table_at_once() {

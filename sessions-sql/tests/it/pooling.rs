@@ -5,9 +5,9 @@
 //! ended none.
 
 use pollster::block_on;
-use sessions_core::store::StoreErrorKind;
 use sessions_remote::RemoteStore;
 use sessions_sql::{Sql, SqlBuilder};
+use sessions_store::StoreErrorKind;
 use test_servers::{PgBouncer, Postgres};
 
 use crate::support::{assert_usable, chain, migrated, patient, patient_in_pool, postgres, table};

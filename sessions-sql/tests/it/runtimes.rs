@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::support::{NOW, changes, count, id, migrated, patient_in_pool, postgres, stored, table};
 use pollster::block_on;
-use sessions_core::store::Store;
 use sessions_sql::{OpenErrorKind, PostgresStore, SqlStore};
+use sessions_store::Store;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use test_servers::Postgres;

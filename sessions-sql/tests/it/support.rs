@@ -7,11 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, RecordBuilder, SecretHash};
-use sessions_core::store::{Created, Store, StoreError};
-use sessions_core::{SessionId, Timestamp};
 use sessions_remote::RemoteStore;
 use sessions_sql::{Database, Sql, SqlBuilder, SqlStore};
+use sessions_store::{Changes, Created, Record, RecordBuilder, SecretHash, SessionId, Store, StoreError, Timestamp};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub(crate) const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);

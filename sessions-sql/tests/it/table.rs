@@ -2,8 +2,7 @@
 
 use crate::support::{IDLE, NOW, SECRET, migrated, postgres, record, table};
 use pollster::block_on;
-use sessions_core::record::{Changes, Lifetime};
-use sessions_core::store::{Created, Store};
+use sessions_store::{Changes, Created, Lifetime, Store};
 use test_servers::Postgres;
 
 #[test]
@@ -24,7 +23,7 @@ fn a_touch_leaves_the_body_alone() {
     let later = |secret| Changes::new(NOW.after(IDLE / 2), secret);
     let touched = block_on(store.commit(&record, &later(SECRET))).unwrap().unwrap();
     assert_eq!((chunks(), touched.last_seen()), (before.clone(), NOW.after(IDLE / 2)));
-    let renewed = sessions_core::record::SecretHash::from_bytes([8; 32]);
+    let renewed = sessions_store::SecretHash::from_bytes([8; 32]);
     let renewed = block_on(store.commit(&touched, &later(SECRET).renew(renewed))).unwrap().unwrap();
     assert_eq!(chunks(), before, "the secret's hash is in the head");
     let written = later(renewed.secret_hash()).set("small", b"1");

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::record::Record;
 use sessions_core::{Error, Session, SessionId, Sessions, Timestamp};
 use sessions_remote::{Answer, Engine, Failure, Options, RemoteStore, Swap, Values};
+use sessions_store::Record;
 
 use super::{Act, COUNTER, History, OWNER, Site, Told, work_until};
 

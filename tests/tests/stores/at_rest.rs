@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::Token;
+use sessions_core::adapter::Token;
 use sessions_core::store::{MemoryStore, Store};
 use sessions_core::testing::ManualClock;
 use sessions_core::{Clock, Session, Sessions};

@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::select;
-use sessions_core::record::{Changes, Lifetime, SecretHash};
+use sessions_store::{Changes, Lifetime, SecretHash};
 
 use crate::fixtures::{BRIEF, NEW_SECRET, SECRET, WRONG_SECRET};
 

@@ -3,9 +3,7 @@
 use std::array;
 use std::collections::{BTreeMap, BTreeSet};
 
-use sessions_core::record::{Changes, Record, Refusal, SecretHash};
-use sessions_core::store::{Created, StoreError};
-use sessions_core::{SessionId, Timestamp};
+use sessions_store::{Changes, Created, Record, Refusal, SecretHash, SessionId, StoreError, Timestamp};
 
 use super::sequence::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
 use crate::fixtures::{BRIEF, built, draft, entries, flashes, fresh_id, long_ago, old_record, sorted};

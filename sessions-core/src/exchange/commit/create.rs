@@ -1,15 +1,13 @@
 //! Storing a new session.
 
 use parking_lot::MutexGuard;
+use sessions_store::{Changes, Created, Lifetime, Record, Refusal, SecretHash, SessionId, StoreError, StoreErrorKind};
 
 use super::driver::{Driver, Question, Step};
-use crate::cookie::{Secret, SecretHash, SetCookie, Transport};
-use crate::error::{Error, ErrorKind, StoreError, StoreErrorKind};
+use crate::cookie::{Secret, SetCookie, Transport};
+use crate::error::{Error, ErrorKind};
 use crate::exchange::state::{Live, State, Writes};
-use crate::id::SessionId;
 use crate::manager::{DestroyReason, Event, StoreCall};
-use crate::record::{Changes, Lifetime, Record, Refusal};
-use crate::store::Created;
 
 /// Number of ids to try.
 const ID_ATTEMPTS: u32 = 4;
@@ -57,7 +55,7 @@ impl Create {
     }
 
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<Created, StoreError>) -> Result<Step, Error> {
-        if let Ok(Created::Stored { evicted }) = answer {
+        if let Ok(Created::Stored { evicted, .. }) = answer {
             return Ok(self.stored(driver, &evicted));
         }
         // Hides the record that `ask` showed meanwhile. Only the commit that holds the turn shows
@@ -118,7 +116,7 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
     let record = first_record(live.id(), live.hash(), lifetime, changes)
         .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
     if !config.limits.admit(None, &record) {
-        return Err(config.limits.exceeded());
+        return Err(Error::too_large(&config.limits));
     }
     let cookie = sessions.token_cookie(&live.token, lifetime, now)?;
     Ok((live, record, cookie))

@@ -1,12 +1,12 @@
 //! Ending sessions, and storing a successor if the request began one.
 
 use parking_lot::MutexGuard;
+use sessions_store::{SessionId, StoreError};
 
 use super::create::{self, Create, first_writes};
 use super::driver::{Driver, Question, Step};
-use crate::error::{Error, ErrorKind, StoreError};
+use crate::error::{Error, ErrorKind};
 use crate::exchange::state::{State, Writes};
-use crate::id::SessionId;
 use crate::manager::{DestroyReason, Event, StoreCall};
 
 /// The destruction of a request's sessions, one at a time.

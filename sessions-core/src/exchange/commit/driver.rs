@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use parking_lot::MutexGuard;
+use sessions_store::{Created, Record, Refusal, SessionId, StoreError, StoreFuture};
 
 use super::create::{self, Create};
 use super::destroy::Destroy;
@@ -14,15 +15,12 @@ use super::limit::Limit;
 use super::sign_in::SignIn;
 use super::update::Update;
 use crate::cookie::{SetCookie, Transport};
-use crate::error::{Error, ErrorKind, StoreError};
+use crate::error::{Error, ErrorKind};
 use crate::exchange::outcome::{Blocked, Outcome, decide};
 use crate::exchange::response::{SessionHeaders, Vary};
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{State, Writes};
-use crate::id::SessionId;
 use crate::manager::{Event, Principal, StoreCall};
-use crate::record::{Record, Refusal};
-use crate::store::{Created, StoreFuture};
 
 /// One commit of an exchange.
 pub(super) struct Driver {

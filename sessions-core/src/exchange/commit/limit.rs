@@ -2,13 +2,12 @@
 
 use std::cmp::Reverse;
 
+use sessions_store::{Record, SessionId, StoreError, StoreFuture};
+
 use super::driver::{Driver, Question, Step};
-use crate::error::{Error, ErrorKind, StoreError};
+use crate::error::{Error, ErrorKind};
 use crate::exchange::response::SessionHeaders;
-use crate::id::SessionId;
 use crate::manager::{DestroyReason, Event, LimitPolicy, Sessions, StoreCall};
-use crate::record::Record;
-use crate::store::StoreFuture;
 
 /// A login whose principal may have too many sessions.
 pub(crate) struct Limit {
@@ -112,9 +111,9 @@ fn choose(mut records: Vec<Record>, most: usize, policy: LimitPolicy) -> Vec<Ses
 
 #[cfg(test)]
 mod tests {
+    use sessions_store::{SecretHash, Timestamp};
+
     use super::*;
-    use crate::cookie::SecretHash;
-    use crate::platform::Timestamp;
 
     fn id(number: u8) -> SessionId {
         SessionId::from_bytes([number; 16])

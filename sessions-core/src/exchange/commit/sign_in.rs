@@ -1,11 +1,12 @@
 //! A login whose session ended or was renewed while the request was under way.
 
+use sessions_store::{Record, StoreError};
+
 use super::create::{Create, show};
 use super::driver::{Driver, Question, Step};
-use crate::error::{Error, StoreError};
+use crate::error::Error;
 use crate::exchange::state::Writes;
 use crate::manager::StoreCall;
-use crate::record::Record;
 
 /// A login on its way to a session of its own.
 pub(crate) struct SignIn {

@@ -1,17 +1,17 @@
 //! Applying a request's changes to its live session.
 
 use parking_lot::MutexGuard;
+use sessions_store::request::NewSecret;
+use sessions_store::{Record, Refusal, SecretHash, StoreError, Timestamp};
 
 use super::create;
 use super::driver::{Driver, Occasion, Question, Step};
 use super::sign_in::SignIn;
-use crate::cookie::{Secret, SecretHash, SetCookie, Token};
-use crate::error::{Error, ErrorKind, StoreError};
+use crate::cookie::{Secret, SetCookie, Token};
+use crate::error::{Error, ErrorKind};
 use crate::exchange::response::SessionHeaders;
 use crate::exchange::state::{Live, State, Writes};
 use crate::manager::{Event, StoreCall};
-use crate::platform::Timestamp;
-use crate::record::{NewSecret, Record, Refusal};
 
 /// Changes on their way to the store.
 pub(crate) struct Update {
@@ -129,7 +129,7 @@ impl Update {
             Ok(refused) => {
                 driver.give_up(&self.writes);
                 Err(match refused {
-                    Err(Refusal::TooLarge) => driver.shared.sessions.config().limits.exceeded(),
+                    Err(Refusal::TooLarge) => Error::too_large(&driver.shared.sessions.config().limits),
                     _ => Error::new(ErrorKind::Conflict),
                 })
             }

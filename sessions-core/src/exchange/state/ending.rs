@@ -1,13 +1,13 @@
 //! The facts at the end of a request, and the stage after it.
 
+use sessions_store::{Record, SessionId};
+
 use super::{Live, Stage, State};
 use crate::cookie::SetCookie;
 use crate::exchange::commit::Question;
 use crate::exchange::outcome::{Blocked, Facts};
 use crate::exchange::response::{SessionHeaders, Vary};
-use crate::id::SessionId;
 use crate::manager::Sessions;
-use crate::record::Record;
 
 impl State {
     /// Returns the response headers if the request only read: nothing to write, and no cookie to

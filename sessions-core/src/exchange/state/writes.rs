@@ -1,9 +1,9 @@
 //! Taking the request's writes out for a commit, putting them back, and discarding them.
 
+use sessions_store::request::{HeadChanges, NewSecret};
+use sessions_store::{Changes, Limits, Record, SecretHash, Timestamp};
+
 use super::State;
-use crate::cookie::SecretHash;
-use crate::platform::Timestamp;
-use crate::record::{Changes, HeadChanges, Limits, NewSecret, Record};
 
 /// A request's writes, taken out for a commit.
 pub(crate) struct Writes {

@@ -1,0 +1,3 @@
+//! The changes of a commit, as a store sees them.
+
+mod changes;
