@@ -12,8 +12,8 @@ use crate::command::{cargo, line, read, root};
 use crate::install;
 use outcomes::{Known, Outcomes};
 
-/// Crates that are mutated. Their own tests have to catch the mutants.
-const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-disk";
+/// Crates that are mutated.
+const PACKAGES: &str = "-p sessions-store -p sessions-core -p sessions-http -p sessions-disk";
 
 /// Options of cargo-mutants for every file. Documentation tests are left out: each takes longer
 /// than all others together. The build has a time limit, because a mutated constant may be computed
@@ -25,7 +25,7 @@ const OPTIONS: &str = "--jobs 1 --no-shuffle --colors never --no-times --cap-lin
 /// noticed.
 const DONE: [i32; 3] = [0, 2, 3];
 
-const USAGE: &str = "usage: cargo xtask mutants [SHARD/COUNT | FILE...], such as 1/8, or sessions-core/src/record.rs";
+const USAGE: &str = "usage: cargo xtask mutants [SHARD/COUNT | FILE...], such as 1/8, or sessions-store/src/record.rs";
 
 /// Runs the files that `words` choose, except those with results, and checks all results.
 pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
@@ -113,8 +113,12 @@ fn run_file(file: &str, folder: &Path) -> Result<(), String> {
 }
 
 fn command(file: &str, folder: &Path) -> Command {
-    let mut command = cargo(&format!("mutants {OPTIONS} --package {} --file {file} --output", package_of(file)));
-    command.arg(folder);
+    let package = package_of(file);
+    let mut command = cargo(&format!("mutants {OPTIONS} --package {package} --file {file}"));
+    for tests in tested_by(package) {
+        command.args(["--test-package", tests]);
+    }
+    command.arg("--output").arg(folder);
     // One build directory for all copies of the tree, so that dependencies are built once; and no
     // debug information.
     command.env("CARGO_TARGET_DIR", root().join("target/mutants/build"));
@@ -122,16 +126,29 @@ fn command(file: &str, folder: &Path) -> Command {
     command
 }
 
-/// Returns a hash of the sources and tests of a file's package.
+/// Returns the packages whose tests have to catch the mutants of a package: usually its own.
+///
+/// What the store contract promises is tested by `sessions-conformance`, and what a request makes
+/// of it by core.
+fn tested_by(package: &str) -> Vec<&str> {
+    let mut packages = vec![package];
+    if package == "sessions-store" {
+        packages.extend(["sessions-core", "sessions-conformance"]);
+    }
+    packages
+}
+
+/// Returns a hash of the sources and tests of the packages that test a file.
 ///
 /// If it changes, earlier results are discarded.
 fn fingerprint(file: &str) -> Result<String, String> {
-    let package = package_of(file);
     let mut hash = DefaultHasher::new();
-    for part in ["src", "tests"] {
-        for file in files_below(&root().join(package).join(part))? {
-            let bytes = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-            (file, bytes).hash(&mut hash);
+    for package in tested_by(package_of(file)) {
+        for part in ["src", "tests"] {
+            for file in files_below(&root().join(package).join(part))? {
+                let bytes = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                (file, bytes).hash(&mut hash);
+            }
         }
     }
     Ok(format!("{:016x}\n", hash.finish()))
