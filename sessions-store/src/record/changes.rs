@@ -5,6 +5,8 @@ mod edits;
 pub(crate) use edits::Edits;
 pub use edits::{Change, Verb};
 
+use std::fmt;
+
 use crate::record::Record;
 use crate::record::SecretHash;
 use crate::record::layout::Scope;
@@ -28,10 +30,10 @@ use crate::timestamp::Timestamp;
 ///    begins or ends, and the session was last seen at [`now`](Self::now).
 /// 4. The resulting record must be within the [`limits`](Self::limits) or smaller than before.
 ///
-/// A store that keeps whole records calls [`Record::apply`](crate::Record::apply), which
-/// does exactly this.
+/// A store calls [`Record::apply`](crate::Record::apply), which does exactly this. It does not read
+/// the changes itself: a later version may add a [`Verb`].
 ///
-/// The methods that take `self` build changes without a request, to test a store.
+/// The methods that take `self` add changes.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Changes {
@@ -44,7 +46,9 @@ pub struct Changes {
 }
 
 /// What changes besides entries and flashes.
-#[derive(Clone, Debug, Default)]
+///
+/// A login must renew the secret, or whoever planted the token is signed in, too.
+#[derive(Clone, Default)]
 #[expect(clippy::exhaustive_structs, reason = "built field by field")]
 pub struct HeadChanges {
     /// The new secret, if the session is renewed or rotates.
@@ -57,6 +61,19 @@ pub struct HeadChanges {
     pub confirms: bool,
     /// The request asks to restart the idle timeout. Any commit does; this makes one necessary.
     pub shifts: bool,
+}
+
+/// Shows whether there is a principal, but not which.
+impl fmt::Debug for HeadChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeadChanges")
+            .field("secret", &self.secret)
+            .field("signs_in", &self.principal.is_some())
+            .field("lifetime", &self.lifetime)
+            .field("confirms", &self.confirms)
+            .field("shifts", &self.shifts)
+            .finish()
+    }
 }
 
 /// A secret that a commit gives to a session.
@@ -92,7 +109,7 @@ impl Changes {
 
     /// Takes the changes, leaving none.
     pub fn take(&mut self) -> Self {
-        let none = Self::new(self.now, self.expected_secret);
+        let none = Self::new(self.now, self.expected_secret).limited_to(self.limits);
         std::mem::replace(self, none)
     }
 
@@ -231,6 +248,9 @@ impl Changes {
     }
 
     /// Binds the session to a principal.
+    ///
+    /// A login also [renews](Self::renew) the secret: otherwise, a token from before the login
+    /// opens the session.
     pub fn bind(self, principal: impl Into<Box<str>>) -> Self {
         self.with(|changes| changes.head.get_or_insert_default().principal = Some(principal.into()))
     }

@@ -46,7 +46,8 @@ fn debug_shows_each_change_and_key_and_no_value() {
         .increment("k5", 77_777)
         .set_flash("k6", b"sensitive")
         .remove_flash("k7")
-        .consume_flash("k8", b"sensitive");
+        .consume_flash("k8", b"sensitive")
+        .bind("sensitive");
     let mut shown: Vec<_> = changes.iter().map(|change| format!("{change:?}")).collect();
     shown.sort_unstable();
     let expected = [
