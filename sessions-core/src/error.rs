@@ -115,7 +115,7 @@ impl Error {
             WriteError::TooManyKeys => {
                 Self::with_source(ErrorKind::TooLarge, format!("a request writes to at most {} keys", limits.edits()))
             }
-            _ => Self::too_large(limits),
+            WriteError::TooLarge => Self::too_large(limits),
         };
         refused.at(key)
     }

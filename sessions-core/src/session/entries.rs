@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sessions_store::Verb;
-use sessions_store::request::{Scope, Scratch};
+use sessions_store::request::{Scope, Scratch, Write};
 
 use super::Session;
 use crate::error::{Error, ErrorKind};
@@ -87,7 +86,7 @@ impl Session {
     /// session, and [`Gone`](crate::ErrorKind::Gone) if it has ended.
     #[doc(alias = "insert")]
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
-        self.put(Verb::Set, key, value)
+        self.put(Write::Entry, key, value)
     }
 
     /// Sets an immutable entry: only another `set_immutable` can replace it.
@@ -99,20 +98,20 @@ impl Session {
     ///
     /// Same as [`set`](Self::set), except `Immutable`.
     pub fn set_immutable<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
-        self.put(Verb::SetImmutable, key, value)
+        self.put(Write::Immutable, key, value)
     }
 
-    pub(super) fn put<T: Serialize + ?Sized>(&self, verb: Verb, key: &str, value: &T) -> Result<(), Error> {
+    pub(super) fn put<T: Serialize + ?Sized>(&self, write: Write, key: &str, value: &T) -> Result<(), Error> {
         self.encoded(key, value, |bytes, state| {
             let limits = &self.shared.sessions.config().limits;
-            state.writable()?.set(verb, key, bytes, limits).map_err(|error| Error::refused(error, key, limits))
+            state.writable()?.set(write, key, bytes, limits).map_err(|error| Error::refused(error, key, limits))
         })
     }
 
     /// Removes an entry, even an immutable one, and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove(&self, key: &str) -> bool {
-        self.shared.lock().view.remove(Verb::Remove, key)
+        self.shared.lock().view.remove(Scope::Entries, key)
     }
 
     /// Removes all entries, including immutable ones. The session, its principal and its flashes

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sessions_store::Verb;
-use sessions_store::request::Scope;
+use sessions_store::request::{Scope, Write};
 
 use super::Session;
 use crate::error::Error;
@@ -19,7 +18,7 @@ impl Session {
     ///
     /// Same as [`set`](Self::set), except `Immutable`.
     pub fn set_flash<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
-        self.put(Verb::SetFlash, key, value)
+        self.put(Write::Flash, key, value)
     }
 
     /// Returns a flash and removes it for later requests.
@@ -104,7 +103,7 @@ impl Session {
     /// Removes a flash and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove_flash(&self, key: &str) -> bool {
-        self.shared.lock().view.remove(Verb::RemoveFlash, key)
+        self.shared.lock().view.remove(Scope::Flashes, key)
     }
 
     /// Removes all flashes.

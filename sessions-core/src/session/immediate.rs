@@ -221,7 +221,8 @@ impl Session {
             }
             Err(Refusal::Conflict) => Ok(false),
             Err(Refusal::TooLarge) => Err(Error::too_large(&sessions.config().limits)),
-            Err(_) => Err(self.lose()),
+            Err(Refusal::Gone) => Err(self.lose()),
+            Err(_) => Err(Error::new(ErrorKind::Conflict)),
         }
     }
 

@@ -54,8 +54,7 @@ impl Record {
     /// # Example
     ///
     /// ```
-    /// use sessions_store::{SessionId, Timestamp};
-    /// use sessions_store::{Changes, Record, Refusal, SecretHash};
+    /// use sessions_store::{Changes, Record, Refusal, SecretHash, SessionId, Timestamp};
     ///
     /// let (id, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0));
     /// let secret = SecretHash::from_bytes([2; 32]);
@@ -103,7 +102,7 @@ impl Record {
     }
 
     fn meets_requirements(&self, changes: &Changes) -> bool {
-        changes.edits.of(Scope::Requirements).all(|edit| {
+        changes.edits.requirements().all(|edit| {
             let value = self.find(Scope::Entries, edit.key).map(|entry| entry.value);
             value == (edit.verb == Verb::Require).then_some(edit.value)
         })
@@ -134,7 +133,8 @@ impl Record {
             (Some(edit), None) => edit,
             (Some(_), Some(_)) => return Ok(None),
         };
-        let Some((old, at)) = layout::find(&self.bytes, edit.verb.scope(), edit.key) else { return Ok(None) };
+        let Some(scope) = edit.verb.scope() else { return Ok(None) };
+        let Some((old, at)) = layout::find(&self.bytes, scope, edit.key) else { return Ok(None) };
         let Some(new) = changed_slot(edit, Some(old))? else { return Ok(None) };
         let mut digits = itoa::Buffer::new();
         let value = new.value.bytes(&mut digits);
@@ -153,8 +153,8 @@ impl Record {
             }
         }
         for edit in edits.iter() {
-            let scope = edit.verb.scope();
-            let old = if edits.clears(scope) { None } else { self.find(scope, edit.key) };
+            let scope = edit.verb.scope().filter(|scope| !edits.clears(*scope));
+            let old = scope.and_then(|scope| self.find(scope, edit.key));
             slots.extend(changed_slot(edit, old)?);
         }
         Ok(slots)

@@ -86,14 +86,12 @@ pub(crate) enum Kind {
 ///
 /// Within a scope, each key has at most one slot and at most one edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a record has no other slots")]
 pub enum Scope {
     /// The entries.
     Entries,
     /// The flashes.
     Flashes,
-    /// What edits require of entries. No slot is in this scope.
-    Requirements,
 }
 
 impl Kind {
@@ -137,7 +135,8 @@ impl<'a> Entry<'a> {
         self.value
     }
 
-    /// Returns whether only `set_immutable` may replace the entry.
+    /// Returns whether the entry is immutable: a plain [`Set`](crate::Verb::Set) and an increment
+    /// are refused.
     #[must_use]
     pub const fn is_immutable(&self) -> bool {
         matches!(self.kind, Kind::Immutable)

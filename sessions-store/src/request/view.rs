@@ -8,8 +8,8 @@ use crate::timestamp::Timestamp;
 /// A request's view of its session: the loaded record with the request's own writes on top.
 ///
 /// ```
-/// use sessions_store::request::{Scope, View};
-/// use sessions_store::{Limits, Record, SecretHash, SessionId, Timestamp, Verb};
+/// use sessions_store::request::{Scope, View, Write};
+/// use sessions_store::{Limits, Record, SecretHash, SessionId, Timestamp};
 ///
 /// let (id, secret, now) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([2; 32]), Timestamp::from_millis(0));
 /// let record = Record::builder(id, secret, now).entry("visits", b"1").build()?;
@@ -17,7 +17,7 @@ use crate::timestamp::Timestamp;
 /// let mut view = View::default();
 /// view.rebase(Some(record.clone()));
 /// assert_eq!(view.increment("visits", 1, &Limits::default())?, 2);
-/// view.set(Verb::Set, "theme", b"\"dark\"", &Limits::default())?;
+/// view.set(Write::Entry, "theme", b"\"dark\"", &Limits::default())?;
 /// assert_eq!(view.slots(Scope::Entries).count(), 2);
 ///
 /// let changes = view.take_changes(now, secret, None, Limits::default());
@@ -155,13 +155,12 @@ impl View {
 
     /// Sets an entry or flash; setting an entry to an equal value changes nothing.
     ///
-    /// `verb` is [`Verb::Set`], [`Verb::SetImmutable`] or [`Verb::SetFlash`].
-    ///
     /// # Errors
     ///
-    /// Returns why the write is refused.
-    pub fn set(&mut self, verb: Verb, key: &str, value: &[u8], limits: &Limits) -> Result<(), WriteError> {
-        let (scope, is_immutable) = (verb.scope(), verb == Verb::SetImmutable);
+    /// Returns [`Immutable`](WriteError::Immutable), [`TooLarge`](WriteError::TooLarge) or
+    /// [`TooManyKeys`](WriteError::TooManyKeys), and changes nothing.
+    pub fn set(&mut self, write: Write, key: &str, value: &[u8], limits: &Limits) -> Result<(), WriteError> {
+        let (scope, is_immutable) = (write.scope(), write == Write::Immutable);
         let position = self.edits.position(scope, key.as_bytes());
         let edit = self.edits.at(position);
         let old = self.seen(scope, key, edit);
@@ -176,7 +175,10 @@ impl View {
             _ => {}
         }
         let old = old.map(|seen| seen.value.len());
-        let verb = edit.filter(|_| verb == Verb::Set).map_or(verb, |edit| edit.verb.then_set());
+        let verb = match (write, edit) {
+            (Write::Entry, Some(edit)) => edit.verb.then_set(),
+            _ => write.verb(),
+        };
         self.put(position, Change { verb, key: key.as_bytes(), value, by: 0 }, old, limits)
     }
 
@@ -184,7 +186,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// Returns why the write is refused.
+    /// Returns [`NotANumber`](WriteError::NotANumber), or an error as [`set`](Self::set) does.
     pub fn increment(&mut self, key: &str, by: i64, limits: &Limits) -> Result<i64, WriteError> {
         let position = self.edits.position(Scope::Entries, key.as_bytes());
         let edit = self.edits.at(position);
@@ -208,11 +210,13 @@ impl View {
     }
 
     /// Removes an entry or flash, and returns whether it existed.
-    ///
-    /// `verb` is [`Verb::Remove`] or [`Verb::RemoveFlash`].
-    pub fn remove(&mut self, verb: Verb, key: &str) -> bool {
-        let Some(old) = self.find(verb.scope(), key).map(|seen| seen.value.len()) else {
+    pub fn remove(&mut self, scope: Scope, key: &str) -> bool {
+        let Some(old) = self.find(scope, key).map(|seen| seen.value.len()) else {
             return false;
+        };
+        let verb = match scope {
+            Scope::Entries => Verb::Remove,
+            Scope::Flashes => Verb::RemoveFlash,
         };
         let (size, count) = self.measure();
         self.measured = Some((size - (record::INDEX_LINE + key.len() + old), count - 1));
@@ -245,8 +249,8 @@ impl View {
         self.edits.clear(Scope::Flashes);
     }
 
-    /// Returns whether a record made of the edits alone would still contain anything after this
-    /// request.
+    /// Returns whether the session has an entry or flash after this request: one that the request
+    /// has not both set and read.
     #[must_use]
     pub fn would_store(&self) -> bool {
         self.measure().1 > self.edits.count(Verb::SpendFlash)
@@ -258,11 +262,12 @@ impl View {
         self.slots(Scope::Entries).next().is_some()
     }
 
-    /// Checks whether a plain set of the entry to this value is allowed.
+    /// Checks whether the entry may be set to this value. How many keys the request writes to does
+    /// not matter.
     ///
     /// # Errors
     ///
-    /// Returns why the write would be refused.
+    /// Returns [`Immutable`](WriteError::Immutable) or [`TooLarge`](WriteError::TooLarge).
     pub fn check_set(&self, key: &str, value: &[u8], limits: &Limits) -> Result<(), WriteError> {
         let old = self.find(Scope::Entries, key);
         if old.is_some_and(|seen| seen.is_immutable()) {
@@ -307,9 +312,38 @@ impl View {
     }
 }
 
-/// Why a request's write is refused. Nothing changes then.
+/// What [`View::set`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a record has no other slots")]
+pub enum Write {
+    /// A plain entry.
+    Entry,
+    /// An immutable entry.
+    Immutable,
+    /// A flash.
+    Flash,
+}
+
+impl Write {
+    const fn scope(self) -> Scope {
+        match self {
+            Self::Entry | Self::Immutable => Scope::Entries,
+            Self::Flash => Scope::Flashes,
+        }
+    }
+
+    const fn verb(self) -> Verb {
+        match self {
+            Self::Entry => Verb::Set,
+            Self::Immutable => Verb::SetImmutable,
+            Self::Flash => Verb::SetFlash,
+        }
+    }
+}
+
+/// Why a request's write is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the caller answers each in its own way")]
 pub enum WriteError {
     /// The entry is immutable.
     Immutable,

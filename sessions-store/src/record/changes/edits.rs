@@ -11,8 +11,8 @@ use crate::record::{self, Entry, Record, Scope};
 #[derive(Clone, Default)]
 pub(crate) struct Edits {
     /// For each [`Scope`], whether it is cleared before the edits are applied.
-    clears: [bool; 3],
-    /// Sorted by scope and key once it is longer than [`LINEAR_SEARCH`].
+    clears: [bool; 2],
+    /// Sorted by scope and key, requirements first, once it is longer than [`LINEAR_SEARCH`].
     list: Vec<Stored>,
 }
 
@@ -84,11 +84,12 @@ pub enum Verb {
 }
 
 impl Verb {
-    pub(crate) const fn scope(self) -> Scope {
+    /// Returns what is changed, or `None` for a requirement.
+    pub(crate) const fn scope(self) -> Option<Scope> {
         match self {
-            Self::Require | Self::RequireAbsent => Scope::Requirements,
-            Self::Set | Self::Replace | Self::SetImmutable | Self::Remove | Self::Increment => Scope::Entries,
-            Self::SetFlash | Self::RemoveFlash | Self::ConsumeFlash | Self::SpendFlash => Scope::Flashes,
+            Self::Require | Self::RequireAbsent => None,
+            Self::Set | Self::Replace | Self::SetImmutable | Self::Remove | Self::Increment => Some(Scope::Entries),
+            Self::SetFlash | Self::RemoveFlash | Self::ConsumeFlash | Self::SpendFlash => Some(Scope::Flashes),
         }
     }
 
@@ -122,7 +123,7 @@ impl Stored {
         let mut text = Scratch::default();
         text.extend(edit.key);
         text.extend(edit.value);
-        // Longer keys do not fit into a record and are refused earlier.
+        // A longer key fits into no record.
         Self { verb: edit.verb, by: edit.by, key_length: edit.key.len() as u32, text }
     }
 
@@ -135,11 +136,11 @@ impl Stored {
         Change { verb: self.verb, key, value, by: self.by }
     }
 
-    fn matches(&self, scope: Scope, key: &[u8]) -> bool {
+    fn matches(&self, scope: Option<Scope>, key: &[u8]) -> bool {
         self.key_length as usize == key.len() && self.verb.scope() == scope && self.key() == key
     }
 
-    fn compare(&self, scope: Scope, key: &[u8]) -> Ordering {
+    fn compare(&self, scope: Option<Scope>, key: &[u8]) -> Ordering {
         self.verb.scope().cmp(&scope).then_with(|| self.key().cmp(key))
     }
 
@@ -185,10 +186,15 @@ impl Edits {
 
     /// Iterates over the edits in one scope.
     pub(crate) fn of(&self, scope: Scope) -> impl Iterator<Item = Change<'_>> {
-        self.list.iter().filter(move |edit| edit.verb.scope() == scope).map(Stored::as_change)
+        self.list.iter().filter(move |edit| edit.verb.scope() == Some(scope)).map(Stored::as_change)
     }
 
-    pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<Change<'_>> {
+    /// Iterates over the requirements.
+    pub(crate) fn requirements(&self) -> impl Iterator<Item = Change<'_>> {
+        self.list.iter().filter(|edit| edit.verb.scope().is_none()).map(Stored::as_change)
+    }
+
+    pub(crate) fn find(&self, scope: impl Into<Option<Scope>>, key: &[u8]) -> Option<Change<'_>> {
         self.at(self.position(scope, key))
     }
 
@@ -211,12 +217,12 @@ impl Edits {
 
     /// Returns the position of a key's edit, or where to insert it.
     #[inline]
-    pub(crate) fn position(&self, scope: Scope, key: &[u8]) -> Result<usize, usize> {
+    pub(crate) fn position(&self, scope: impl Into<Option<Scope>>, key: &[u8]) -> Result<usize, usize> {
         // Most requests only read.
-        if self.list.is_empty() { Err(0) } else { self.search(scope, key) }
+        if self.list.is_empty() { Err(0) } else { self.search(scope.into(), key) }
     }
 
-    fn search(&self, scope: Scope, key: &[u8]) -> Result<usize, usize> {
+    fn search(&self, scope: Option<Scope>, key: &[u8]) -> Result<usize, usize> {
         if self.list.len() <= LINEAR_SEARCH {
             return self.list.iter().position(|edit| edit.matches(scope, key)).ok_or(self.list.len());
         }
@@ -302,7 +308,7 @@ impl Edits {
     /// Clears a scope and discards its earlier edits.
     pub(crate) fn clear(&mut self, scope: Scope) {
         self.clears[scope as usize] = true;
-        self.list.retain(|edit| edit.verb.scope() != scope);
+        self.list.retain(|edit| edit.verb.scope() != Some(scope));
     }
 }
 
@@ -410,16 +416,18 @@ mod tests {
     #[test]
     fn edits_match_a_simple_model() {
         let mut edits = Edits::default();
-        let mut model: Vec<(Scope, String, Verb)> = Vec::new();
+        let mut model: Vec<(Option<Scope>, String, Verb)> = Vec::new();
         for step in 0_usize..600 {
             let key = format!("{}", step * 7919 % 61);
             let verb = [Verb::Set, Verb::SetFlash, Verb::Increment, Verb::Remove][step % 4];
             if step % 151 == 150 {
                 edits.clear(Scope::Flashes);
-                model.retain(|(scope, ..)| *scope != Scope::Flashes);
+                model.retain(|(scope, ..)| *scope != Some(Scope::Flashes));
             } else if step % 10 == 9 {
                 let _ = edits.take_increment(&key);
-                model.retain(|(scope, known, verb)| (*scope, known, *verb) != (Scope::Entries, &key, Verb::Increment));
+                model.retain(|(scope, known, verb)| {
+                    (*scope, known, *verb) != (Some(Scope::Entries), &key, Verb::Increment)
+                });
             } else {
                 edits.put(verb, &key, b"", 1);
                 model.retain(|(scope, known, _)| (*scope, known) != (verb.scope(), &key));
@@ -429,7 +437,7 @@ mod tests {
             for (scope, key, verb) in &model {
                 assert_eq!(edits.find(*scope, key.as_bytes()).map(|edit| edit.verb), Some(*verb), "{key}, step {step}");
             }
-            assert!(edits.find(Scope::Requirements, b"1").is_none());
+            assert!(edits.find(None, b"1").is_none());
         }
     }
 
