@@ -1,3 +1,4 @@
-//! The changes of a commit, as a store sees them.
+//! What a store sees of a session, and what its logs show of it.
 
 mod changes;
+mod redaction;
