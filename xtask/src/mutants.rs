@@ -3,6 +3,7 @@
 
 mod outcomes;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -138,12 +139,14 @@ fn tested_by(package: &str) -> Vec<&str> {
     packages
 }
 
-/// Returns a hash of the sources and tests of the packages that test a file.
+/// Returns a hash of the sources and tests of the packages that test a file, and of the store
+/// contract, which all of them build on.
 ///
 /// If it changes, earlier results are discarded.
 fn fingerprint(file: &str) -> Result<String, String> {
     let mut hash = DefaultHasher::new();
-    for package in tested_by(package_of(file)) {
+    let packages: BTreeSet<&str> = tested_by(package_of(file)).into_iter().chain(["sessions-store"]).collect();
+    for package in packages {
         for part in ["src", "tests"] {
             for file in files_below(&root().join(package).join(part))? {
                 let bytes = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_is_of_one_package() {
+    fn files_of_a_package_share_a_fingerprint() {
         let (core, also_core) = (fingerprint("sessions-core/src/a.rs"), fingerprint("sessions-core/src/b.rs"));
         assert_eq!(core, also_core);
         assert_ne!(core.unwrap(), fingerprint("sessions-http/src/lib.rs").unwrap());

@@ -40,7 +40,7 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
     Step {
         name: "tree",
-        about: "sessions-core pulls in no runtime and no framework, demo-axum no framework but axum",
+        about: "sessions-core and sessions-store pull in only what they should, and demo-axum no framework but axum",
         run: tree::check,
     },
     Step {

@@ -1,5 +1,5 @@
-//! Checks that sessions-core depends on no runtime or framework, and that a demo has no dependency
-//! that slows down its first run.
+//! Checks that sessions-core depends on no runtime or framework, sessions-store on nothing that it
+//! does without, and that a demo has no dependency that slows down its first run.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,16 @@ const FAMILIES: &[&str] = &["tokio", "async-std", "may", "axum", "actix", "hyper
 /// Runtimes whose name is also a prefix of unrelated crates, as in `smol_str`.
 const SINGLE: &[&str] = &["smol"];
 
+/// What the store contract does without: cookies, ciphers, hashes, random bytes, logs.
+const NOT_OF_A_STORE: &[&str] = &["aes-gcm", "cookie", "getrandom", "hmac", "ipnet", "sha2", "tracing"];
+
 /// Dependencies that would slow down `cargo run --bin demo-axum`: other frameworks, Redis and TLS.
 const NOT_OF_A_FIRST_RUN: &[&str] = &["actix", "may", "redis", "rustls", "ring"];
 
-/// Fails with the names of the crates that sessions-core or demo-axum should not pull in.
+/// Fails with the names of the crates that one of ours should not pull in.
 pub(crate) fn check() -> Result<(), String> {
     check_package("sessions-core", "--all-features", is_forbidden)?;
+    check_package("sessions-store", "--all-features", |name| NOT_OF_A_STORE.contains(&name))?;
     check_package("demo-axum", "", |name| NOT_OF_A_FIRST_RUN.iter().any(|family| belongs_to(name, family)))
 }
 

@@ -68,7 +68,7 @@ fn read_folder(folder: &Path, files: &mut Vec<File>) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns the module that a file holds, such as `["store", "memory"]`.
+/// Returns the module that a file holds, such as `["exchange", "commit"]`.
 fn module_of(name: &str) -> Vec<String> {
     let below_src = name.split_once("src/").map_or(name, |(_, rest)| rest);
     let names = below_src.trim_end_matches(".rs").split('/');
@@ -179,9 +179,11 @@ mod tests {
 
     #[test]
     fn sources_are_found_with_their_modules() {
-        let mut files = Vec::new();
-        read_folder(&root().join("sessions-core/src"), &mut files).unwrap();
-        assert!(files.iter().any(|file| file.name == "sessions-core/src/lib.rs" && file.module.is_empty()));
-        assert!(files.iter().any(|file| file.module == ["exchange", "commit"]));
+        for (house, room) in HOUSES.iter().zip([["exchange", "commit"], ["request", "view"]]) {
+            let mut files = Vec::new();
+            read_folder(&root().join(house.name).join("src"), &mut files).unwrap();
+            assert!(files.iter().any(|file| file.name.ends_with("src/lib.rs") && file.module.is_empty()));
+            assert!(files.iter().any(|file| file.module == room), "{room:?}");
+        }
     }
 }
