@@ -11,4 +11,4 @@ pub use crate::exchange::{
 };
 pub use crate::request::{Gate, RequestHeader, RequestHeaders};
 pub use crate::session::{Admission, Load, SignedIn};
-pub use sessions_store::MaybeReady;
+pub use sessions_store::{MaybeReady, SecretHash};

@@ -1,5 +1,5 @@
-//! Where sessions are kept: the store in memory, and what an application needs of the others.
+//! The store in memory, and what applications need to use other stores.
 //!
-//! The contract itself is the crate [`sessions_store`].
+//! The contract of a store is the crate [`sessions_store`].
 
-pub use sessions_store::{MemoryStore, MemoryStoreBuilder, Store, StoreError, StoreErrorKind};
+pub use sessions_store::{Cursor, MemoryStore, MemoryStoreBuilder, Store, StoreError, StoreErrorKind};

@@ -1,4 +1,4 @@
-//! What becomes of changes that meet. `cargo run -p sessions-store --example commits`
+//! What concurrent changes do to a record. `cargo run -p sessions-store --example commits`
 
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 

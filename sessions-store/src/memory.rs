@@ -43,9 +43,7 @@ use slices::{Slice, Slices};
 /// # Example
 ///
 /// ```
-/// use sessions_store::{SessionId, Timestamp};
-/// use sessions_store::{Record, SecretHash};
-/// use sessions_store::{Created, MemoryStore, Store};
+/// use sessions_store::{Created, MemoryStore, Record, SecretHash, SessionId, Store, Timestamp};
 ///
 /// let store = MemoryStore::builder().max_sessions(100_000).max_bytes(256 << 20).build();
 /// let (id, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0));

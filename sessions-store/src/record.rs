@@ -99,7 +99,7 @@ impl Record {
         self.timestamp(layout::CREATED)
     }
 
-    /// Returns when the session was last seen, with the precision of the touch interval.
+    /// Returns when the session was last seen. Requests that only read update it from time to time.
     #[must_use]
     pub fn last_seen(&self) -> Timestamp {
         self.timestamp(layout::LAST_SEEN)

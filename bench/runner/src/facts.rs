@@ -13,6 +13,7 @@ const PACKAGES: [(&str, &[&str]); 3] = [
     (
         "ours",
         &[
+            "sessions-store",
             "sessions-core",
             "sessions-axum",
             "sessions-actix",

@@ -25,9 +25,9 @@ const WEIGHTS: [(&str, &[&str]); 11] = [
     ("carrying the session in the request", &["http::extensions", "hashbrown::map", "::exchanges::"]),
     ("JSON and text", &["serde", "core::fmt", "alloc::fmt", "core::str", "itoa", "alloc::string"]),
     ("token and cookie", &["token::", "base64url::", "::cookie::", "memchr"]),
-    ("store and record", &["::store::", "dashmap", "::record::", "hashbrown"]),
-    ("time and random bytes", &["time::", "::clock::", "fill_random", "getrandom"]),
-    ("the session's life: load, view, commit", &["sessions_core"]),
+    ("store and record", &["sessions_store::memory", "sessions_store::contract", "dashmap", "::record::", "hashbrown"]),
+    ("time and random bytes", &["time::", "::clock::", "::timestamp::", "fill_random", "getrandom"]),
+    ("the session's life: load, view, commit", &["sessions_core", "sessions_store"]),
     ("the adapter", &["sessions_"]),
 ];
 const REST: &str = "the framework: extractor, moving requests and responses";
@@ -97,6 +97,8 @@ mod tests {
             ),
             ("sessions_core::cookie::token::Token::parse", "token and cookie"),
             ("sessions_core::exchange::lookup::Search::judge", "the session's life: load, view, commit"),
+            ("sessions_store::request::view::View::set", "the session's life: load, view, commit"),
+            ("<sessions_store::memory::MemoryStore as sessions_store::contract::Store>::load", "store and record"),
             ("<sessions_http::future::ResponseFuture<F> as Future>::poll", "the adapter"),
             ("<axum::routing::Router as Service>::call", REST),
         ];

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sessions_core::adapter::Token;
-use sessions_core::adapter::{CommitError, RequestHeader, RequestHeaders, SessionHeaders};
+use sessions_core::adapter::{CommitError, RequestHeader, RequestHeaders, SessionHeaders, Token};
 use sessions_core::{Error, ErrorKind, Session};
 use sessions_store::SessionId;
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use sessions_store::{Changes, Lifetime, Record, Refusal};
-
-use sessions_store::{SessionId, Timestamp};
+use sessions_store::{Changes, Lifetime, Record, Refusal, SessionId, Timestamp};
 
 use crate::fixtures::{
     BRIEF, IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, answered, changes, draft, fresh_id, start, value,

@@ -223,8 +223,8 @@ impl SessionsBuilder {
     /// below 20 intervals is touched more often: once per twentieth of its idle timeout. With
     /// `Duration::ZERO`, each request that uses its session writes.
     pub const fn touch_every(mut self, interval: Duration) -> Self {
-        let seconds = interval.as_secs().saturating_mul(1000);
-        self.config.touch_every_millis = seconds.saturating_add(interval.subsec_millis() as u64);
+        let whole_seconds = interval.as_secs().saturating_mul(1000);
+        self.config.touch_every_millis = whole_seconds.saturating_add(interval.subsec_millis() as u64);
         self
     }
 

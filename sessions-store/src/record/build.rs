@@ -14,7 +14,10 @@ use crate::record::SecretHash;
 use crate::record::changes::Changes;
 use crate::timestamp::Timestamp;
 
-/// A builder of a [`Record`], for stores that keep the parts of a record separately.
+/// A builder of the [`Record`] of a new session.
+///
+/// It sets no replaced secret and no successor: a store that keeps the parts of a record separately
+/// keeps its [`tail`](Record::tail), too. No key may be added twice.
 #[must_use]
 pub struct RecordBuilder<'a> {
     head: Head<'a>,
@@ -96,7 +99,7 @@ impl<'a> RecordBuilder<'a> {
         self
     }
 
-    /// Sets when the principal signed in.
+    /// Sets when the principal last proved who they are.
     pub const fn signed_in_at(mut self, time: Option<Timestamp>) -> Self {
         self.head.tail.signed_in_at = time;
         self
@@ -132,7 +135,10 @@ impl<'a> RecordBuilder<'a> {
         write(&self.head, self.slots.iter().copied())
     }
 
-    /// Builds the record with the entries and flashes of `changes` only.
+    /// Builds the record with the entries and flashes that `changes` set, without the builder's.
+    ///
+    /// The limits, the requirements and the new secret, principal and lifetime of the changes are
+    /// ignored.
     ///
     /// # Errors
     ///

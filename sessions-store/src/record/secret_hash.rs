@@ -2,7 +2,9 @@
 
 use subtle::ConstantTimeEq;
 
-/// The SHA-256 hash of a session's id and secret, kept by the store.
+/// The SHA-256 hash of a session's id and secret.
+///
+/// A store only keeps it; `sessions-core` computes it from the token.
 ///
 /// The hash is bound to the id, so that copying it to another record grants no access. Equality
 /// is constant-time.
