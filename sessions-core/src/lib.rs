@@ -15,27 +15,34 @@ macro_rules! redacted {
     };
 }
 
-/// Defines the headers that sessions use as an enum, each with its lower-case name.
-macro_rules! headers {
-    ($(#[$about:meta])* $type:ident { $($(#[$note:meta])* $header:ident = $name:literal,)+ }) => {
+/// Defines an enum with a text for each variant, and the method that returns it.
+///
+/// The documentation of a variant ends with its text.
+macro_rules! texts {
+    (
+        $(#[$about:meta])*
+        pub enum $type:ident { $($(#[$note:meta])* $variant:ident = $text:literal,)+ }
+        $(#[$returns:meta])*
+        $visibility:vis fn $method:ident;
+    ) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $type {
             $(
-                #[doc = concat!("The header `", $name, "`.")]
                 $(#[$note])*
-                $header,
+                #[doc = concat!("\n\nThe ", stringify!($method), " “", $text, "”.")]
+                $variant,
             )+
         }
 
         impl $type {
-            /// Returns the header's name, in lower case.
+            $(#[$returns])*
             #[inline]
             #[must_use]
-            pub const fn name(self) -> &'static str {
+            $visibility const fn $method(self) -> &'static str {
                 match self {
-                    $(Self::$header => $name,)+
+                    $(Self::$variant => $text,)+
                 }
             }
         }

@@ -29,9 +29,9 @@ pub(super) enum Vary {
     ByBoth,
 }
 
-headers! {
+texts! {
     /// A response header that sessions use.
-    ResponseHeader {
+    pub enum ResponseHeader {
         SetCookie = "set-cookie",
         Vary = "vary",
         CacheControl = "cache-control",
@@ -40,6 +40,9 @@ headers! {
         /// htmx follows it.
         HxRedirect = "hx-redirect",
     }
+
+    /// Returns the header's name, in lower case.
+    pub fn name;
 }
 
 /// The headers of a framework's response, implemented by each adapter.

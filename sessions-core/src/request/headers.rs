@@ -1,8 +1,8 @@
 //! The headers of a request, independent of the framework.
 
-headers! {
+texts! {
     /// A request header that sessions use.
-    RequestHeader {
+    pub enum RequestHeader {
         Cookie = "cookie",
         Authorization = "authorization",
         Origin = "origin",
@@ -23,6 +23,9 @@ headers! {
         /// htmx sends it.
         HxCurrentUrl = "hx-current-url",
     }
+
+    /// Returns the header's name, in lower case.
+    pub fn name;
 }
 
 /// The method, target and headers of a request, implemented by each adapter.
