@@ -38,66 +38,73 @@ pub(crate) enum Redirect {
     HxRedirect(String),
 }
 
-/// The kind of an [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The store could not be read or written.
-    ///
-    /// What the request wrote was not saved, unless the store
-    /// [timed out](sessions_store::StoreErrorKind::TimedOut): then it may have been.
-    StoreUnavailable,
-    /// The session's record has a format that only a newer build can read. The record is left
-    /// unchanged, and the session stays valid for that build.
-    NewerFormat,
-    /// The request has too many session cookies, or too many bytes of cookies, to determine its
-    /// session.
-    TooManyTokens,
-    /// Another site made the browser send the request; see
-    /// [`CrossOrigin`](crate::CrossOrigin).
-    CrossOrigin,
-    /// The route requires a recent login or confirmation.
-    ConfirmationRequired,
-    /// The request has both a bearer token and our cookie, or two bearer tokens.
-    TwoTransports,
-    /// The store has no room for another session, and may evict none.
-    StoreFull,
-    /// The session was destroyed, renewed or expired while the request was under way, or the
-    /// request's bearer token opens no session. Nothing was written.
-    Gone,
-    /// A value that the request relied on has changed or is immutable. Nothing was written.
-    Conflict,
-    /// The entry is immutable: only `set_immutable` replaces it, though it can be removed.
-    Immutable,
-    /// The entry is not an integer, or the sum is outside the range of `i64`.
-    NotANumber,
-    /// The record would exceed its limit of bytes or keys. It is unchanged.
-    TooLarge,
-    /// The value cannot be stored, since it would not survive a round trip.
-    Encode,
-    /// The entry exists but cannot be read as the requested type.
-    Decode,
-    /// The operating system returned no random bytes, so no token was created.
-    Entropy,
-    /// No free id was found, because the id generator repeats itself.
-    IdsExhausted,
-    /// The token could not be sealed.
-    Seal,
-    /// A timeout of a login, or of a session of its own, is below one millisecond. To end a session
-    /// at once, use [`destroy`](crate::Session::destroy).
-    ZeroExpiry,
-    /// The operation needs a session, and there is none.
-    NoSession,
-    /// The operation needs a principal, and nobody is signed in.
-    NotSignedIn,
-    /// The principal of a login is empty. It could not be told apart from an anonymous visitor.
-    EmptyPrincipal,
-    /// The principal has as many sessions as are allowed, so the login was refused.
-    TooManySessions,
-    /// The operation needs a cookie, but the response headers were already sent.
-    HeadersSent,
-    /// The handler asked for its session, and there is no session middleware around it.
-    NoMiddleware,
+texts! {
+    /// The kind of an [`Error`].
+    pub enum ErrorKind {
+        /// The store could not be read or written.
+        ///
+        /// What the request wrote was not saved, unless the store
+        /// [timed out](sessions_store::StoreErrorKind::TimedOut): then it may have been.
+        StoreUnavailable = "the session store is unavailable",
+        /// The session's record has a format that only a newer build can read. The record is left
+        /// unchanged, and the session stays valid for that build.
+        NewerFormat = "a newer build wrote the session, and only that build can change or end it",
+        /// The request has too many session cookies, or too many bytes of cookies, to determine its
+        /// session.
+        TooManyTokens = "the request has too many or too large cookies; the client must delete some",
+        /// Another site made the browser send the request; see
+        /// [`CrossOrigin`](crate::CrossOrigin).
+        CrossOrigin = "another site made the browser send the request, and its origin is not trusted",
+        /// The route requires a recent login or confirmation.
+        ConfirmationRequired = "the visitor's last login or confirmation is too old",
+        /// The request has both a bearer token and our cookie, or two bearer tokens.
+        TwoTransports = "the request has more than one token: send a cookie or one bearer token",
+        /// The store has no room for another session, and may evict none.
+        StoreFull = "the session store is full",
+        /// The session was destroyed, renewed or expired while the request was under way, or the
+        /// request's bearer token opens no session. Nothing was written.
+        Gone = "the session has ended or was renewed",
+        /// A value that the request relied on has changed or is immutable. Nothing was written.
+        Conflict = "the session has changed in a way that conflicts with the request",
+        /// The entry is immutable: only `set_immutable` replaces it, though it can be removed.
+        Immutable = "is immutable; only `set_immutable` replaces it",
+        /// The entry is not an integer, or the sum is outside the range of `i64`.
+        NotANumber = "is not an integer, or the sum is out of range",
+        /// The record would exceed its limit of bytes or keys. It is unchanged.
+        TooLarge = "the session would exceed its limits",
+        /// The value cannot be stored, since it would not survive a round trip.
+        Encode = "cannot be stored",
+        /// The entry exists but cannot be read as the requested type.
+        Decode = "cannot be read as",
+        /// The operating system returned no random bytes, so no token was created.
+        Entropy = "cannot create a token: the operating system returned no random bytes",
+        /// No free id was found, because the id generator repeats itself.
+        IdsExhausted = "cannot find a free session id: the id generator repeats itself",
+        /// The token could not be sealed.
+        Seal = "cannot seal the token",
+        /// A timeout of a login, or of a session of its own, is below one millisecond. To end a
+        /// session at once, use [`destroy`](crate::Session::destroy).
+        ZeroExpiry = "a timeout below one millisecond would end the session at once; call `destroy` instead",
+        /// The operation needs a session, and there is none.
+        NoSession = "there is no session",
+        /// The operation needs a principal, and nobody is signed in.
+        NotSignedIn = "nobody is signed in",
+        /// The principal of a login is empty. It could not be told apart from an anonymous visitor.
+        EmptyPrincipal = "the principal is empty",
+        /// The principal has as many sessions as are allowed, so the login was refused.
+        TooManySessions = "the principal has as many sessions as are allowed",
+        /// The operation needs a cookie, but the response headers were already sent.
+        HeadersSent =
+            "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
+             or sign in before the response starts",
+        /// The handler asked for its session, and there is no session middleware around it.
+        NoMiddleware =
+            "the handler has no session: wrap its route in a SessionLayer (axum), SessionMiddleware (actix-web) or \
+             SessionService (hyper)",
+    }
+
+    /// Returns the message of an error of this kind. The key of an entry or flash may precede it.
+    pub(crate) fn message;
 }
 
 impl Error {
@@ -272,50 +279,14 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entry = self.0.key.as_ref().map_or_else(|| "the entry".to_owned(), |key| format!("the entry {key:?}"));
+        if let Some(key) = &self.0.key {
+            write!(f, "the entry {key:?} ")?;
+        }
         f.write_str(match self.0.kind {
-            ErrorKind::StoreUnavailable => "the session store is unavailable",
-            ErrorKind::NewerFormat => "a newer build wrote the session, and only that build can change or end it",
-            ErrorKind::TooManyTokens => "the request has too many or too large cookies; the client must delete some",
-            ErrorKind::CrossOrigin => "another site made the browser send the request, and its origin is not trusted",
-            ErrorKind::ConfirmationRequired => "the visitor's last login or confirmation is too old",
-            ErrorKind::TwoTransports => "the request has more than one token: send a cookie or one bearer token",
-            ErrorKind::StoreFull => "the session store is full",
-            ErrorKind::Gone => "the session has ended or was renewed",
-            ErrorKind::Conflict => "the session has changed in a way that conflicts with the request",
-            ErrorKind::Immutable => return write!(f, "{entry} is immutable; only `set_immutable` replaces it"),
-            ErrorKind::NotANumber => return write!(f, "{entry} is not an integer, or the sum is out of range"),
-            ErrorKind::TooLarge if self.0.key.is_some() => {
-                return write!(f, "{entry} does not fit the session's limits");
-            }
-            ErrorKind::TooLarge => "the session would exceed its limits",
-            ErrorKind::Encode => return write!(f, "{entry} cannot be stored"),
-            ErrorKind::Decode => {
-                return write!(
-                    f,
-                    "{entry} cannot be read as `{}`",
-                    self.0.expected_type.unwrap_or("the requested type")
-                );
-            }
-            ErrorKind::Entropy => "cannot create a token: the operating system returned no random bytes",
-            ErrorKind::IdsExhausted => "cannot find a free session id: the id generator repeats itself",
-            ErrorKind::Seal => "cannot seal the token",
-            ErrorKind::ZeroExpiry => {
-                "a timeout below one millisecond would end the session at once; call `destroy` instead"
-            }
-            ErrorKind::NoSession => "there is no session",
-            ErrorKind::NotSignedIn => "nobody is signed in",
-            ErrorKind::EmptyPrincipal => "the principal is empty",
-            ErrorKind::TooManySessions => "the principal has as many sessions as are allowed",
-            ErrorKind::HeadersSent => {
-                "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
-                 or sign in before the response starts"
-            }
-            ErrorKind::NoMiddleware => {
-                "the handler has no session: wrap its route in a SessionLayer (axum), SessionMiddleware (actix-web) or \
-                 SessionService (hyper)"
-            }
-        })
+            ErrorKind::TooLarge if self.0.key.is_some() => "does not fit the session's limits",
+            kind => kind.message(),
+        })?;
+        self.0.expected_type.map_or(Ok(()), |expected| write!(f, " `{expected}`"))
     }
 }
 
