@@ -10,41 +10,44 @@ pub struct ConfigError {
     advice: Option<Box<str>>,
 }
 
-/// The kind of a [`ConfigError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ConfigErrorKind {
-    /// The cookie name is not an RFC 9110 token, or leaves no room for a value.
-    CookieName,
-    /// The prefix of the cookie name contradicts another option, or differs from a known prefix
-    /// only in case.
-    CookiePrefix,
-    /// The cookie path does not begin with `/`, or has a character that no cookie may contain.
-    CookiePath,
-    /// The cookie domain is not a lower-case name of at least two labels.
-    CookieDomain,
-    /// `SameSite=None` requires `Secure`.
-    SameSiteNoneNeedsSecure,
-    /// `Partitioned` requires `Secure`.
-    PartitionedNeedsSecure,
-    /// The key is missing, shorter than 32 bytes or obviously not random.
-    SealKey,
-    /// The idle or absolute timeout is below one millisecond: every session would end at once.
-    ZeroExpiry,
-    /// The interval between two sweeps or rotations is below one millisecond.
-    ZeroInterval,
-    /// The limit of a principal's sessions is zero: nobody could sign in.
-    NoSessions,
-    /// The limits allow no entry, or more bytes or keys than the record format can store.
-    RecordLimits,
-    /// A trusted origin is not of the form `scheme://host` or `scheme://host:port`.
-    TrustedOrigin,
-    /// A trusted proxy is not an address or a network.
-    TrustedProxy,
-    /// The login or confirm page is not a path of this site.
-    Page,
-    /// The process-wide session manager is already in use.
-    GlobalAlreadySet,
+texts! {
+    /// The kind of a [`ConfigError`].
+    pub enum ConfigErrorKind {
+        /// The cookie name is not an RFC 9110 token, or leaves no room for a value.
+        CookieName = "the cookie name is not a valid token",
+        /// The prefix of the cookie name contradicts another option, or differs from a known prefix
+        /// only in case.
+        CookiePrefix = "the prefix of the cookie name contradicts the other options",
+        /// The cookie path does not begin with `/`, or has a character that no cookie may contain.
+        CookiePath = "the cookie path is not valid",
+        /// The cookie domain is not a lower-case name of at least two labels.
+        CookieDomain = "the cookie domain is not a lower-case name of at least two labels",
+        /// `SameSite=None` requires `Secure`.
+        SameSiteNoneNeedsSecure = "SameSite=None requires Secure",
+        /// `Partitioned` requires `Secure`.
+        PartitionedNeedsSecure = "Partitioned requires Secure",
+        /// The key is missing, shorter than 32 bytes or obviously not random.
+        SealKey = "the key is missing, shorter than 32 bytes or obviously not random",
+        /// The idle or absolute timeout is below one millisecond: every session would end at once.
+        ZeroExpiry = "a timeout below one millisecond would end every session at once",
+        /// The interval between two sweeps or rotations is below one millisecond.
+        ZeroInterval = "an interval below one millisecond would sweep or rotate without a pause; `None` turns it off",
+        /// The limit of a principal's sessions is zero: nobody could sign in.
+        NoSessions = "a principal needs at least one session; `None` allows any number",
+        /// The limits allow no entry, or more bytes or keys than the record format can store.
+        RecordLimits = "the limits must allow an entry, and at most 4,294,967,295 bytes and 65,535 keys",
+        /// A trusted origin is not of the form `scheme://host` or `scheme://host:port`.
+        TrustedOrigin = "a trusted origin is not valid",
+        /// A trusted proxy is not an address or a network.
+        TrustedProxy = "a trusted proxy is not an address or a network",
+        /// The login or confirm page is not a path of this site.
+        Page = "the login or confirm page is not a path of this site",
+        /// The process-wide session manager is already in use.
+        GlobalAlreadySet = "the process-wide session manager is already in use",
+    }
+
+    /// Returns the message of an error of this kind, which advice may follow.
+    pub(crate) fn message;
 }
 
 impl ConfigError {
@@ -66,27 +69,7 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            ConfigErrorKind::CookieName => "the cookie name is not a valid token",
-            ConfigErrorKind::CookiePrefix => "the prefix of the cookie name contradicts the other options",
-            ConfigErrorKind::CookiePath => "the cookie path is not valid",
-            ConfigErrorKind::CookieDomain => "the cookie domain is not a lower-case name of at least two labels",
-            ConfigErrorKind::SameSiteNoneNeedsSecure => "SameSite=None requires Secure",
-            ConfigErrorKind::PartitionedNeedsSecure => "Partitioned requires Secure",
-            ConfigErrorKind::SealKey => "the key is missing, shorter than 32 bytes or obviously not random",
-            ConfigErrorKind::ZeroExpiry => "a timeout below one millisecond would end every session at once",
-            ConfigErrorKind::ZeroInterval => {
-                "an interval below one millisecond would sweep or rotate without a pause; `None` turns it off"
-            }
-            ConfigErrorKind::NoSessions => "a principal needs at least one session; `None` allows any number",
-            ConfigErrorKind::RecordLimits => {
-                "the limits must allow an entry, and at most 4,294,967,295 bytes and 65,535 keys"
-            }
-            ConfigErrorKind::TrustedOrigin => "a trusted origin is not valid",
-            ConfigErrorKind::TrustedProxy => "a trusted proxy is not an address or a network",
-            ConfigErrorKind::Page => "the login or confirm page is not a path of this site",
-            ConfigErrorKind::GlobalAlreadySet => "the process-wide session manager is already in use",
-        })?;
+        f.write_str(self.kind.message())?;
         self.advice.as_ref().map_or(Ok(()), |advice| write!(f, ": {advice}"))
     }
 }
