@@ -50,12 +50,12 @@ impl Gate {
     /// Reads from a request how to answer it.
     #[must_use]
     pub fn of(request: &impl RequestHeaders) -> Self {
-        let answer = Answer::to(request);
-        let next = match answer {
-            Answer::Status => None,
-            Answer::SeeOther => next_of(request.target()),
-            Answer::SeeOtherForPost => page_of_form(request),
-            Answer::HxRedirect => page_of_htmx(request),
+        let is_htmx = request.first(RequestHeader::HxRequest) == Some(b"true");
+        let (answer, next) = match request.method() {
+            _ if is_htmx => (Answer::HxRedirect, page_of_htmx(request)),
+            "GET" | "HEAD" if shows_page(request) => (Answer::SeeOther, next_of(request.target())),
+            "POST" if shows_page(request) => (Answer::SeeOtherForPost, page_of_form(request)),
+            _ => (Answer::Status, None),
         };
         Self { answer, next: next.map(str::to_owned), within: None }
     }
@@ -89,20 +89,11 @@ impl Gate {
     }
 }
 
-impl Answer {
-    fn to(request: &impl RequestHeaders) -> Self {
-        if request.first(RequestHeader::HxRequest) == Some(b"true") {
-            return Self::HxRedirect;
-        }
-        let shows_page = match request.first(RequestHeader::SecFetchMode) {
-            Some(mode) => mode == b"navigate" && !is_frame(request),
-            None => accepts_html(request),
-        };
-        match request.method() {
-            "GET" | "HEAD" if shows_page => Self::SeeOther,
-            "POST" if shows_page => Self::SeeOtherForPost,
-            _ => Self::Status,
-        }
+/// Returns whether the browser shows the response as a page.
+fn shows_page(request: &impl RequestHeaders) -> bool {
+    match request.first(RequestHeader::SecFetchMode) {
+        Some(mode) => mode == b"navigate" && !is_frame(request),
+        None => accepts_html(request),
     }
 }
 
@@ -113,10 +104,8 @@ fn is_frame(request: &impl RequestHeaders) -> bool {
 
 fn accepts_html(request: &impl RequestHeaders) -> bool {
     let ranges = request.values(RequestHeader::Accept).flat_map(|value| value.split(|byte| *byte == b','));
-    ranges.filter_map(|range| range.split(|byte| *byte == b';').next()).any(|media_type| {
-        let media_type = media_type.trim_ascii();
-        media_type.eq_ignore_ascii_case(b"text/html")
-    })
+    let mut media_types = ranges.filter_map(|range| range.split(|byte| *byte == b';').next()).map(<[u8]>::trim_ascii);
+    media_types.any(|media_type| media_type.eq_ignore_ascii_case(b"text/html"))
 }
 
 /// Returns the path of the page that htmx is part of, which asked for a fragment.
