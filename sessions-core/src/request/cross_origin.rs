@@ -98,7 +98,7 @@ impl CrossOriginRule {
 }
 
 /// Returns whether a method promises to change nothing (RFC 9110 section 9.2.1).
-pub(crate) fn is_safe(method: &str) -> bool {
+fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
 }
 
@@ -113,16 +113,14 @@ fn opens_socket(request: &impl RequestHeaders) -> bool {
 /// otherwise `Origin` is compared with `Host`. Neither can be set by a page.
 fn is_foreign(request: &impl RequestHeaders, is_strict: bool) -> bool {
     match request.first(RequestHeader::SecFetchSite).unwrap_or_default() {
-        b"same-origin" | b"none" => return false,
-        b"same-site" => return is_strict,
-        b"" => {}
-        _ => return true,
+        b"same-origin" | b"none" => false,
+        b"same-site" => is_strict,
+        b"" => {
+            let origin = request.first(RequestHeader::Origin).unwrap_or_default();
+            !origin.is_empty() && !is_of_host(origin, request.host().unwrap_or_default(), is_strict)
+        }
+        _ => true,
     }
-    let Some(origin) = request.first(RequestHeader::Origin).filter(|origin| !origin.is_empty()) else {
-        return false;
-    };
-    let host = request.host().unwrap_or_default();
-    !is_of_host(origin, host, is_strict)
 }
 
 /// Returns whether an origin has this host, and with `is_strict` also its port. The scheme of the
