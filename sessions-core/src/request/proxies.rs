@@ -65,18 +65,15 @@ impl TrustedProxies {
     /// `peer` is the other end of the connection.
     pub(super) fn client(&self, request: &impl RequestHeaders, peer: IpAddr) -> Option<IpAddr> {
         let mut client = peer.to_canonical();
-        if !self.trusts(client) {
-            return Some(client);
-        }
         let header = if self.reads_forwarded { RequestHeader::Forwarded } else { RequestHeader::XForwardedFor };
         let values: Vec<_> = request.values(header).collect();
         let elements = values.into_iter().rev().flat_map(|list| split_from_the_end(list, b','));
         for element in elements.filter(|element| !element.is_empty()) {
-            let node = if self.reads_forwarded { forwarded_for(element)? } else { element };
-            client = address_of(node)?.to_canonical();
             if !self.trusts(client) {
                 break;
             }
+            let node = if self.reads_forwarded { forwarded_for(element)? } else { element };
+            client = address_of(node)?.to_canonical();
         }
         Some(client)
     }
