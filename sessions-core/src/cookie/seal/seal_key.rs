@@ -1,5 +1,7 @@
 //! The keys of a seal.
 
+use std::collections::HashSet;
+
 use zeroize::Zeroizing;
 
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -37,17 +39,12 @@ impl SealKey {
     /// are obviously not random: fewer than ten different bytes, a repeated text, or an arithmetic
     /// sequence.
     pub fn new(bytes: &[u8]) -> Result<Self, ConfigError> {
-        if bytes.len() < Self::MIN_LENGTH || variety(bytes) < MIN_VARIETY || is_repeated(bytes) || is_counted(bytes) {
+        let variety = bytes.iter().collect::<HashSet<_>>().len();
+        if bytes.len() < Self::MIN_LENGTH || variety < MIN_VARIETY || is_repeated(bytes) || is_counted(bytes) {
             return Err(ConfigError::new(ConfigErrorKind::SealKey));
         }
         Ok(Self(Zeroizing::new(bytes.into())))
     }
-}
-
-fn variety(bytes: &[u8]) -> usize {
-    let mut seen = [false; 256];
-    bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
-    seen.into_iter().filter(|seen| *seen).count()
 }
 
 /// Returns whether the bytes repeat a shorter text, whose last copy may be incomplete.
