@@ -90,7 +90,7 @@ impl Values {
     pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
         match (self, bytes) {
             (Self::Coded(codec), [CODED, coded @ ..]) => decode_coded(&**codec, key, coded),
-            _ => serde_json::from_slice(bytes).map_err(|cause| decode_error::<T>(key, unquoted(&cause))),
+            _ => serde_json::from_slice(bytes).map_err(|cause| Error::undecodable::<T>(key, unquoted(&cause))),
         }
     }
 }
@@ -112,18 +112,13 @@ fn encode_coded<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T, out: &mut S
 // Not inlined, to keep the JSON path short.
 #[inline(never)]
 fn decode_coded<T: DeserializeOwned>(codec: &dyn Codec, key: &str, coded: &[u8]) -> Result<T, Error> {
-    let value = codec.decode(coded).map_err(|cause| decode_error::<T>(key, cause))?;
-    serde_json::from_value(value).map_err(|cause| decode_error::<T>(key, unquoted(&cause)))
+    let value = codec.decode(coded).map_err(|cause| Error::undecodable::<T>(key, cause))?;
+    serde_json::from_value(value).map_err(|cause| Error::undecodable::<T>(key, unquoted(&cause)))
 }
 
 #[cold]
 fn encode_error(cause: &serde_json::Error) -> Error {
     Error::with_source(ErrorKind::Encode, unquoted(cause))
-}
-
-#[cold]
-fn decode_error<T>(key: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-    Error::with_source(ErrorKind::Decode, cause).at(key).expecting(std::any::type_name::<T>())
 }
 
 /// Describes a JSON error without its message, which may quote the value.

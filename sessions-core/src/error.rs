@@ -134,6 +134,14 @@ impl Error {
         Self::with_source(ErrorKind::TooLarge, format!("a session has at most {bytes} bytes and {keys} keys"))
     }
 
+    /// Creates the error of an entry or flash that cannot be read as a `T`.
+    #[cold]
+    pub(crate) fn undecodable<T>(key: &str, source: impl Into<Cause>) -> Self {
+        let mut error = Self::with_source(ErrorKind::Decode, source).at(key);
+        error.0.expected_type = Some(std::any::type_name::<T>());
+        error
+    }
+
     #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
         let mut error = Self::new(kind);
@@ -145,13 +153,6 @@ impl Error {
     #[cold]
     pub(crate) fn at(mut self, key: &str) -> Self {
         self.0.key = Some(key.into());
-        self
-    }
-
-    /// Names the type that the entry or flash cannot be read as.
-    #[cold]
-    pub(crate) fn expecting(mut self, expected_type: &'static str) -> Self {
-        self.0.expected_type = Some(expected_type);
         self
     }
 
