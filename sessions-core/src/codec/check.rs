@@ -4,7 +4,7 @@
 //! become `null`, and only the parser limits the nesting depth. So each value is traversed once
 //! before it is written.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -83,7 +83,7 @@ macro_rules! plain {
 macro_rules! nested {
     ($($levels:literal: $($method:ident($($type:ty),+))+;)+) => {
         $($(fn $method(self, $(_: $type),+) -> Result<Inside, Refused> {
-            Ok(Inside(self.deeper($levels)?))
+            Ok(Inside { values: self.deeper($levels)?, keys: BTreeSet::new() })
         })+)+
     };
 }
@@ -95,7 +95,7 @@ impl Serializer for Walk {
     type SerializeTuple = Inside;
     type SerializeTupleStruct = Inside;
     type SerializeTupleVariant = Inside;
-    type SerializeMap = InsideMap;
+    type SerializeMap = Inside;
     type SerializeStruct = Inside;
     type SerializeStructVariant = Inside;
 
@@ -112,6 +112,7 @@ impl Serializer for Walk {
         1: serialize_seq(Option<usize>)
             serialize_tuple(usize)
             serialize_tuple_struct(&'static str, usize)
+            serialize_map(Option<usize>)
             serialize_struct(&'static str, usize);
         // JSON wraps the variant's array or object in another object.
         2: serialize_tuple_variant(&'static str, u32, &'static str, usize)
@@ -156,14 +157,14 @@ impl Serializer for Walk {
         value.serialize(self.deeper(1)?)?;
         Ok(Shape::Other)
     }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<InsideMap, Refused> {
-        Ok(InsideMap { values: self.deeper(1)?, keys: HashSet::new() })
-    }
 }
 
 /// A traversal of the elements of an array or the fields of an object.
-struct Inside(Walk);
+struct Inside {
+    values: Walk,
+    /// The keys of a map as JSON. They may repeat, for example in a struct with a flattened map.
+    keys: BTreeSet<Vec<u8>>,
+}
 
 macro_rules! inside {
     ($($trait:ident::$method:ident($($name:ty)?))+) => {
@@ -172,7 +173,7 @@ macro_rules! inside {
             type Error = Refused;
 
             fn $method<T: Serialize + ?Sized>(&mut self, $(_: $name,)? value: &T) -> Result<(), Refused> {
-                value.serialize(self.0).map(drop)
+                value.serialize(self.values).map(drop)
             }
 
             fn end(self) -> Result<Shape, Refused> {
@@ -191,13 +192,7 @@ inside! {
     SerializeStructVariant::serialize_field(&'static str)
 }
 
-/// A traversal of a map that detects repeated keys, as a struct with a flattened map may have.
-struct InsideMap {
-    values: Walk,
-    keys: HashSet<Vec<u8>>,
-}
-
-impl SerializeMap for InsideMap {
+impl SerializeMap for Inside {
     type Ok = Shape;
     type Error = Refused;
 
