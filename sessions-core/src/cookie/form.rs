@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cookie::find::{Candidate, Candidates};
 use crate::cookie::rules;
-use crate::cookie::seal::Seal;
+use crate::cookie::seal::{Opened, Seal};
 use crate::cookie::set_cookie::SetCookie;
 use crate::cookie::token::Token;
 use crate::error::{ConfigError, ConfigErrorKind, Error, ErrorKind};
@@ -115,13 +115,11 @@ impl CookieForm {
     /// Reads the token in a cookie's value or a bearer token.
     #[inline]
     pub(crate) fn open(&self, value: &[u8]) -> Option<Candidate> {
-        match &self.seal {
-            None => Token::parse(value).map(|token| Candidate { token, is_stale: false }),
-            Some(seal) => {
-                let opened = seal.open(std::str::from_utf8(value).ok()?)?;
-                Some(Candidate { token: Token::parse(opened.token.as_bytes())?, is_stale: opened.is_stale })
-            }
-        }
+        let Some(seal) = &self.seal else {
+            return Some(Candidate { token: Token::parse(value)?, is_stale: false });
+        };
+        let Opened { token, is_stale } = seal.open(str::from_utf8(value).ok()?)?;
+        Some(Candidate { token: Token::parse(token.as_bytes())?, is_stale })
     }
 
     /// Returns a token as text, as in the cookie's value.
@@ -169,7 +167,7 @@ mod tests {
     use sessions_store::SessionId;
 
     use super::*;
-    use crate::cookie::{Opened, Secret};
+    use crate::cookie::Secret;
 
     fn options() -> CookieOptions {
         CookieOptions::default()
