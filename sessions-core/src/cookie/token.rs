@@ -29,13 +29,13 @@ impl Token {
     /// Parses a token strictly: 43 base64url characters, no padding, unused bits zero.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let (id, secret) = split(&base64url::decode(text.try_into().ok()?)?);
+        let [id, secret] = base64url::decode(text.try_into().ok()?)?;
         Some(Self { id: SessionId::from_bytes(id), secret: Secret(secret) })
     }
 
     /// Encodes the token.
     pub(crate) fn text(&self) -> base64url::Text {
-        base64url::encode(&join(self.id, &self.secret))
+        base64url::encode(&[*self.id.as_bytes(), self.secret.0])
     }
 
     /// Compares two tokens. Not constant-time; use only for tokens from the same client.
@@ -56,24 +56,11 @@ impl Token {
     }
 }
 
-fn random_bytes<const N: usize>(fill: Entropy) -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    fill(&mut bytes).map_err(|error| Error::with_source(ErrorKind::Entropy, error))?;
-    Ok(bytes)
-}
-
-fn join(id: SessionId, secret: &Secret) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[..16].copy_from_slice(id.as_bytes());
-    bytes[16..].copy_from_slice(&secret.0);
-    bytes
-}
-
-fn split(bytes: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
-    let (mut first, mut second) = ([0; 16], [0; 16]);
-    first.copy_from_slice(&bytes[..16]);
-    second.copy_from_slice(&bytes[16..]);
-    (first, second)
+/// Generates both halves of a token, or one.
+fn random_halves<const N: usize>(fill: Entropy) -> Result<[[u8; 16]; N], Error> {
+    let mut halves = [[0; 16]; N];
+    fill(halves.as_flattened_mut()).map_err(|error| Error::with_source(ErrorKind::Entropy, error))?;
+    Ok(halves)
 }
 
 redacted!(Token { id });
@@ -92,19 +79,20 @@ impl Secret {
     }
 
     pub(crate) fn random(entropy: Entropy) -> Result<Self, Error> {
-        Ok(Self(random_bytes(entropy)?))
+        let [secret] = random_halves(entropy)?;
+        Ok(Self(secret))
     }
 
     /// Generates an id and a secret with one request for random bytes.
     pub(crate) fn random_with_id(entropy: Entropy) -> Result<(SessionId, Self), Error> {
-        let (id, secret) = split(&random_bytes(entropy)?);
+        let [id, secret] = random_halves(entropy)?;
         Ok((uuid::Builder::from_random_bytes(id).into_uuid().into(), Self(secret)))
     }
 
     /// Hashes the secret together with the session id.
     #[must_use]
     pub fn hash(&self, id: SessionId) -> SecretHash {
-        SecretHash::from_bytes(Sha256::digest(join(id, self)).into())
+        SecretHash::from_bytes(Sha256::digest([*id.as_bytes(), self.0].as_flattened()).into())
     }
 }
 
