@@ -57,14 +57,7 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    /// Adds a token, unless it is already there or there are too many.
-    fn add(&mut self, candidate: Candidate) {
-        match self.first {
-            None => self.first = Some(candidate),
-            Some(_) => self.add_other(candidate),
-        }
-    }
-
+    /// Adds a token after the first, unless it is already there or there are too many.
     #[cold]
     fn add_other(&mut self, candidate: Candidate) {
         let is_known = self.first.iter().chain(&self.others).any(|known| known.token.is(&candidate.token));
@@ -117,7 +110,8 @@ impl Candidates {
             }
             match open(value) {
                 None => self.malformed = true,
-                Some(candidate) => self.add(candidate),
+                Some(candidate) if self.first.is_none() => self.first = Some(candidate),
+                Some(candidate) => self.add_other(candidate),
             }
         }
         !self.exceeded
