@@ -165,14 +165,11 @@ fn serialized(origin: &str) -> Option<String> {
     }
     let (name, port) = split_port(authority.as_bytes());
     let name = serialized_host(str::from_utf8(name).ok()?)?;
-    let port = match port {
-        Some(digits) => Some(port_number(digits)?.to_string()),
-        None => None,
-    };
-    Some(match port.filter(|port| port.as_bytes() != default_port(scheme.as_bytes())) {
-        Some(port) => format!("{scheme}://{name}:{port}"),
-        None => format!("{scheme}://{name}"),
-    })
+    let without_port = format!("{scheme}://{name}");
+    let Some(digits) = port else { return Some(without_port) };
+    let port = port_number(digits)?.to_string();
+    let is_default = port.as_bytes() == default_port(scheme.as_bytes());
+    Some(if is_default { without_port } else { format!("{without_port}:{port}") })
 }
 
 fn port_number(port: &[u8]) -> Option<u16> {
@@ -184,10 +181,10 @@ fn port_number(port: &[u8]) -> Option<u16> {
 fn serialized_host(name: &str) -> Option<String> {
     if let Some(address) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let address: Ipv6Addr = address.parse().ok()?;
-        return Some(match (address.to_ipv4_mapped(), address.segments()) {
+        return Some(match address.segments() {
             // Unlike Rust, browsers write it without dots.
-            (Some(_), [.., high, low]) => format!("[::ffff:{high:x}:{low:x}]"),
-            (None, _) => format!("[{address}]"),
+            [0, 0, 0, 0, 0, 0xffff, high, low] => format!("[::ffff:{high:x}:{low:x}]"),
+            _ => format!("[{address}]"),
         });
     }
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
