@@ -1,6 +1,6 @@
 //! Which proxies are trusted to report the address of a client.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -128,14 +128,15 @@ fn forwarded_for(element: &[u8]) -> Option<&[u8]> {
 
 /// Returns the address of a node, which may be quoted and may have a port.
 fn address_of(node: &[u8]) -> Option<IpAddr> {
-    let node = match node {
-        [b'"', quoted @ .., b'"'] => quoted,
-        other => other,
-    };
-    let text = str::from_utf8(node).ok()?;
-    let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let address = text.parse().ok().or_else(|| bracketed?.parse().ok());
-    address.or_else(|| text.parse().ok().map(|socket: std::net::SocketAddr| socket.ip()))
+    let node = str::from_utf8(node).ok()?;
+    let node = inside(node, '"', '"').unwrap_or(node);
+    let address = inside(node, '[', ']').unwrap_or(node).parse();
+    address.or_else(|_| node.parse().map(|socket: SocketAddr| socket.ip())).ok()
+}
+
+/// Returns the text between two characters, if it has both.
+fn inside(text: &str, first: char, last: char) -> Option<&str> {
+    text.strip_prefix(first)?.strip_suffix(last)
 }
 
 #[cfg(test)]
