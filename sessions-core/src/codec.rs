@@ -67,9 +67,8 @@ const CODED: u8 = 0;
 /// The codec in use.
 ///
 /// JSON does not implement [`Codec`], so that types are read and written directly.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) enum Values {
-    #[default]
     Json,
     Coded(Arc<dyn Codec>),
 }
