@@ -36,9 +36,8 @@ pub(super) fn next_of(path: &str) -> Option<&str> {
 
 /// Returns the address of a page with `next` as its parameter.
 pub(super) fn with_next(page: &str, next: &str) -> String {
-    let mut url = String::with_capacity(page.len() + "?next=".len() + next.len());
-    url.push_str(page);
-    url.push_str(if page.contains('?') { "&next=" } else { "?next=" });
+    let separator = if page.contains('?') { '&' } else { '?' };
+    let mut url = format!("{page}{separator}next=");
     for byte in next.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             url.push(char::from(byte));
