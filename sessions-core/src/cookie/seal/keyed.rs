@@ -1,7 +1,6 @@
 //! The built-in seals with a list of keys: HMAC-SHA256 signs, AES-256-GCM encrypts.
 
 use std::error::Error as StdError;
-use std::fmt;
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, KeyInit};
@@ -35,6 +34,7 @@ pub(crate) enum Mode {
 }
 
 /// A seal that seals with its first key and opens with any.
+#[derive(Debug)]
 pub(crate) struct Keyed {
     keys: Box<[Key]>,
 }
@@ -118,11 +118,7 @@ impl Seal for Keyed {
     }
 }
 
-impl fmt::Debug for Keyed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyed").field("keys", &self.keys.len()).finish_non_exhaustive()
-    }
-}
+redacted!(Key);
 
 #[cfg(test)]
 mod tests {
@@ -212,7 +208,7 @@ mod tests {
     #[test]
     fn debug_shows_no_key() {
         let [(_, seal), _] = seals();
-        assert_eq!(format!("{seal:?}"), "Keyed { keys: 1, .. }");
+        assert_eq!(format!("{seal:?}"), "Keyed { keys: [Key { .. }] }");
         assert_eq!(format!("{:?}", seal.open(&seal.seal(TOKEN).unwrap())), "Some(Opened { is_stale: false, .. })");
     }
 }
