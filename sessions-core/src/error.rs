@@ -227,13 +227,10 @@ impl Error {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self.0.kind {
+            _ if matches!(self.0.redirect, Some(Redirect::SeeOther(_))) => 303,
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
             ErrorKind::TooManyTokens | ErrorKind::TwoTransports | ErrorKind::EmptyPrincipal => 400,
-            ErrorKind::NotSignedIn | ErrorKind::ConfirmationRequired => match self.0.redirect {
-                Some(Redirect::SeeOther(_)) => 303,
-                _ => 401,
-            },
-            ErrorKind::Gone | ErrorKind::NoSession => 401,
+            ErrorKind::NotSignedIn | ErrorKind::ConfirmationRequired | ErrorKind::Gone | ErrorKind::NoSession => 401,
             ErrorKind::CrossOrigin | ErrorKind::TooManySessions => 403,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
