@@ -63,9 +63,9 @@ impl CookieOptions {
     fn resolved_name(&self) -> &str {
         match &self.name {
             Some(name) => name,
-            None if !self.secure => "id",
-            None if self.domain.is_none() && self.path == "/" => "__Host-id",
-            None => "__Secure-id",
+            None if rules::is_host_only(self) => "__Host-id",
+            None if self.secure => "__Secure-id",
+            None => "id",
         }
     }
 

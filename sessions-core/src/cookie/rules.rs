@@ -59,7 +59,7 @@ const PREFIXES: [Prefix; 4] = [
     Prefix { text: "__Secure-", required: "Secure", is_met: |options| options.secure },
 ];
 
-fn is_host_only(options: &CookieOptions) -> bool {
+pub(super) fn is_host_only(options: &CookieOptions) -> bool {
     options.secure && options.domain.is_none() && options.path == "/"
 }
 
