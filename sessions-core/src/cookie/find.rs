@@ -74,11 +74,9 @@ impl Candidates {
     /// Sets the bearer token of a request without our cookie; `None` if it is malformed.
     pub(crate) fn set_bearer(&mut self, candidate: Option<Candidate>) {
         self.transport = Transport::Bearer;
-        match candidate {
-            // There is no cookie to seal again.
-            Some(candidate) => self.first = Some(Candidate { is_stale: false, ..candidate }),
-            None => self.malformed = true,
-        }
+        self.malformed = candidate.is_none();
+        // There is no cookie to seal again.
+        self.first = candidate.map(|candidate| Candidate { is_stale: false, ..candidate });
     }
 
     /// Removes and returns the next token.
@@ -97,8 +95,7 @@ impl Candidates {
             let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
             let (pair, others) = rest.split_at(end);
             rest = others.get(1..).unwrap_or_default();
-            let pair = trim(pair);
-            let Some(value) = value_of(name, pair) else {
+            let Some(value) = value_of(name, trim(pair)) else {
                 self.has_foreign = true;
                 continue;
             };
