@@ -198,6 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn every_option_has_its_attribute() {
+        let domain = Some("example.com".to_owned());
+        let all = CookieOptions { domain, path: "/shop".to_owned(), partitioned: true, ..options() };
+        let attributes = "; HttpOnly; SameSite=Lax; Partitioned; Secure; Path=/shop; Domain=example.com";
+        assert_eq!(set(&all, None), format!("__Secure-id=TOKEN{attributes}"));
+        for (same_site, attribute) in [(SameSite::Strict, "Strict"), (SameSite::Lax, "Lax"), (SameSite::None, "None")] {
+            let readable = CookieOptions { same_site, http_only: false, ..options() };
+            assert_eq!(set(&readable, None), format!("__Host-id=TOKEN; SameSite={attribute}; Secure; Path=/"));
+        }
+    }
+
+    #[test]
     fn removal_differs_only_in_value_and_age() {
         let form = options().build().unwrap();
         let removal = form.removal().0;
