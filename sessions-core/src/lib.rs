@@ -1,19 +1,8 @@
 #![doc = include_str!("docs/crate.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
-/// Implements `Debug` with the type's name and only the named fields and getters; the rest must not
-/// be logged.
-macro_rules! redacted {
-    ($name:ident $(<$lifetime:lifetime>)? $({ $($shown:ident $(($($none:tt)?))?),* })?) => {
-        impl std::fmt::Debug for $name $(<$lifetime>)? {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(stringify!($name))
-                    $($(.field(stringify!($shown), &self.$shown $(($($none)?))?))*)?
-                    .finish_non_exhaustive()
-            }
-        }
-    };
-}
+#[macro_use(redacted)]
+extern crate sessions_store;
 
 /// Defines an enum with a text for each variant, and the method that returns it.
 ///

@@ -2,11 +2,13 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 /// Implements `Debug` with the type's name and only the named fields and getters; the rest must not
-/// be logged.
+/// be logged. For our own crates.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! redacted {
     ($name:ident $(<$lifetime:lifetime>)? $({ $($shown:ident $(($($none:tt)?))?),* })?) => {
-        impl std::fmt::Debug for $name $(<$lifetime>)? {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        impl ::std::fmt::Debug for $name $(<$lifetime>)? {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.debug_struct(stringify!($name))
                     $($(.field(stringify!($shown), &self.$shown $(($($none)?))?))*)?
                     .finish_non_exhaustive()
