@@ -40,7 +40,25 @@ pub struct SessionsBuilder {
 
 type MakeSeal = Box<dyn FnOnce(&str) -> Result<Arc<dyn Seal>, ConfigError> + Send + Sync>;
 
-impl SessionsBuilder {
+/// Defines setters, each with the one expression that changes the builder.
+macro_rules! setters {
+    ($(
+        $(#[$about:meta])*
+        $visibility:vis fn $name:ident($self:ident, $value:ident: $type:ty) => $change:expr;
+    )+) => {
+        impl SessionsBuilder {
+            $(
+                $(#[$about])*
+                $visibility fn $name(mut $self, $value: $type) -> Self {
+                    $change;
+                    $self
+                }
+            )+
+        }
+    };
+}
+
+setters! {
     /// Sets where sessions are kept.
     ///
     /// The default is a [`MemoryStore`](sessions_store::MemoryStore), which loses them when the
@@ -50,55 +68,37 @@ impl SessionsBuilder {
     /// [`cookie_name`](Self::cookie_name). With a shared store they have the same sessions and
     /// principals, and accept each other's tokens; a part that must be separate needs its own
     /// store.
-    pub fn store(mut self, store: impl Store) -> Self {
-        self.store = Some(Arc::new(store));
-        self
-    }
+    pub fn store(self, store: impl Store) => self.store = Some(Arc::new(store));
 
     /// Sets the cookie's name. The default is `__Host-id`.
     ///
     /// Browsers reject a `__Host-` cookie set by another host or over plain HTTP (RFC 6265bis
     /// section 4.1.3). With a domain or a path the default is `__Secure-id`, with
     /// [`secure(false)`](Self::secure) `id`.
-    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
-        self.cookie.name = Some(name.into());
-        self
-    }
+    pub fn cookie_name(self, name: impl Into<String>) => self.cookie.name = Some(name.into());
 
     /// Shares the cookie with all hosts under a domain, such as `example.com`.
     ///
     /// By default it belongs to one host, which is safer: any host under the domain can read and
     /// overwrite a shared cookie. The domain is never guessed from a request.
-    pub fn domain(mut self, domain: impl Into<String>) -> Self {
-        self.cookie.domain = Some(domain.into());
-        self
-    }
+    pub fn domain(self, domain: impl Into<String>) => self.cookie.domain = Some(domain.into());
 
     /// Restricts the cookie to paths below one. The default is `/`.
     ///
     /// This is no protection: pages of the same host can read each other.
-    pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.cookie.path = path.into();
-        self
-    }
+    pub fn path(self, path: impl Into<String>) => self.cookie.path = path.into();
 
     /// Sets when requests from other sites carry the cookie. The default is [`SameSite::Lax`].
     ///
     /// `Lax` keeps it out of forms that other sites post, and sends it with their links. `Strict`
     /// breaks the return from a sign-in on another site.
-    pub const fn same_site(mut self, same_site: SameSite) -> Self {
-        self.cookie.same_site = same_site;
-        self
-    }
+    pub fn same_site(self, same_site: SameSite) => self.cookie.same_site = same_site;
 
     /// Sets whether browsers keep a separate cookie per embedding site (CHIPS).
     ///
     /// The default is `false`. It matters only within frames on other sites, where each of these
     /// sites then gets a session of its own.
-    pub const fn partitioned(mut self, is_on: bool) -> Self {
-        self.cookie.partitioned = is_on;
-        self
-    }
+    pub fn partitioned(self, is_on: bool) => self.cookie.partitioned = is_on;
 
     /// Sets whether browsers send the cookie over TLS only (`Secure`). The default is `true`.
     ///
@@ -106,34 +106,22 @@ impl SessionsBuilder {
     /// the cookie**. Its default name is then `id`, and a warning is logged. Headers never decide
     /// whether a request came over TLS, since anybody can send them; behind a proxy that terminates
     /// TLS the default is right.
-    pub const fn secure(mut self, is_on: bool) -> Self {
-        self.cookie.secure = is_on;
-        self
-    }
+    pub fn secure(self, is_on: bool) => self.cookie.secure = is_on;
 
     /// Sets whether the cookie is hidden from scripts (`HttpOnly`). The default is `true`.
     ///
     /// With `false`, **any script that slips into a page can steal sessions**.
-    pub const fn http_only(mut self, is_on: bool) -> Self {
-        self.cookie.http_only = is_on;
-        self
-    }
+    pub fn http_only(self, is_on: bool) => self.cookie.http_only = is_on;
 
     /// Sets how long sessions live. See [`Expiry`] for the defaults.
-    pub const fn expiry(mut self, expiry: Expiry) -> Self {
-        self.config.expiry = expiry;
-        self
-    }
+    pub fn expiry(self, expiry: Expiry) => self.config.expiry = expiry;
 
     /// Sets the idle timeout, `None` for none. The default is 30 minutes (OWASP).
     ///
     /// Users who are away for longer sign in again, unless the login is
     /// [remembered](crate::Login::remember). Sessions that are already stored keep their timeout
     /// until their next login.
-    pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
-        self.config.expiry = self.config.expiry.idle(idle);
-        self
-    }
+    pub fn idle(self, idle: impl Into<Option<Duration>>) => self.config.expiry.idle = idle.into();
 
     /// Sets the absolute timeout, `None` for none. The default is 12 hours (NIST SP 800-63B).
     ///
@@ -143,10 +131,7 @@ impl SessionsBuilder {
     /// after 12 hours.
     ///
     /// Sessions that are already stored keep their deadline until their next login.
-    pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
-        self.config.expiry = self.config.expiry.absolute(absolute);
-        self
-    }
+    pub fn absolute(self, absolute: impl Into<Option<Duration>>) => self.config.expiry.absolute = absolute.into();
 
     /// Sets how long a replaced token counts as superseded; 30 seconds by default, which is longer
     /// than nearly all requests take.
@@ -158,10 +143,7 @@ impl SessionsBuilder {
     /// an empty session. Afterwards the old token is unknown, like any other. After several
     /// renewals within an hour, the last three replaced tokens count as superseded; otherwise only
     /// the last one. With `Duration::ZERO`, a replaced token is unknown at once.
-    pub const fn renewal_grace(mut self, grace: Duration) -> Self {
-        self.config.renewal_grace = grace;
-        self
-    }
+    pub fn renewal_grace(self, grace: Duration) => self.config.renewal_grace = grace;
 
     /// Sets how often a session in use gets a new secret; `None`, the default, for never.
     ///
@@ -173,10 +155,7 @@ impl SessionsBuilder {
     ///
     /// A stream or socket keeps its session if it saves or [reloads](crate::Session::reload) once
     /// per interval.
-    pub fn rotate_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.config.rotate_every = interval.into();
-        self
-    }
+    pub fn rotate_every(self, interval: impl Into<Option<Duration>>) => self.config.rotate_every = interval.into();
 
     /// Sets how many sessions a principal may have at once, `None` for any number.
     ///
@@ -187,18 +166,13 @@ impl SessionsBuilder {
     /// If the store fails at this check, the next login checks again. The clocks of the servers
     /// decide which logins are the oldest. A login costs one more call to the store, which counts
     /// the principal's sessions, or loads them if logins are refused.
-    pub fn sessions_per_principal(mut self, most: impl Into<Option<usize>>) -> Self {
+    pub fn sessions_per_principal(self, most: impl Into<Option<usize>>) =>
         self.config.sessions_per_principal = most.into();
-        self
-    }
 
     /// Sets what happens to a login beyond
     /// [`sessions_per_principal`](Self::sessions_per_principal). The default is
     /// [`LimitPolicy::EndOldest`], so that somebody who has lost a device can still sign in.
-    pub const fn limit_policy(mut self, policy: LimitPolicy) -> Self {
-        self.config.limit_policy = policy;
-        self
-    }
+    pub fn limit_policy(self, policy: LimitPolicy) => self.config.limit_policy = policy;
 
     /// Sets whether clients may send their token as `Authorization: Bearer …`.
     ///
@@ -211,10 +185,7 @@ impl SessionsBuilder {
     /// Responses that used their session vary by both headers. Browsers never send such a token by
     /// themselves, so no other site can make them use it. But a script that stores one can leak it:
     /// use cookies for pages.
-    pub const fn bearer(mut self, is_on: bool) -> Self {
-        self.config.bearer = is_on;
-        self
-    }
+    pub fn bearer(self, is_on: bool) => self.config.bearer = is_on;
 
     /// Sets how often reads write the time of last use; once a minute by default.
     ///
@@ -222,49 +193,34 @@ impl SessionsBuilder {
     /// that is read every second costs one write in sixty requests. A session whose idle timeout is
     /// below 20 intervals is touched more often: once per twentieth of its idle timeout. With
     /// `Duration::ZERO`, each request that uses its session writes.
-    pub const fn touch_every(mut self, interval: Duration) -> Self {
-        let whole_seconds = interval.as_secs().saturating_mul(1000);
-        self.config.touch_every_millis = whole_seconds.saturating_add(interval.subsec_millis() as u64);
-        self
-    }
+    pub fn touch_every(self, interval: Duration) =>
+        self.config.touch_every_millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
 
     /// Sets how often a background thread sweeps expired records; `None` for never.
     ///
     /// The default is 10 seconds. An expired session is rejected whether it was swept or not, so
     /// the interval only determines how long its record takes up space. Each manager sweeps, so
     /// each server that shares a database sends its own statements at this interval.
-    pub fn sweep_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.config.sweep_every = interval.into();
-        self
-    }
+    pub fn sweep_every(self, interval: impl Into<Option<Duration>>) => self.config.sweep_every = interval.into();
 
     /// Sets the maximum size of a record in bytes.
     ///
     /// The default is 65,536 (64 KiB), the maximum 4,294,967,295. The limit bounds what one visitor
     /// can make the store keep, and what a request costs: each that uses a session loads its whole
     /// record, and each commit copies it.
-    pub const fn max_record_bytes(mut self, bytes: usize) -> Self {
-        self.config.limits = Limits::new(bytes, self.config.limits.keys());
-        self
-    }
+    pub fn max_record_bytes(self, bytes: usize) => self.config.limits = Limits::new(bytes, self.config.limits.keys());
 
     /// Sets the maximum number of entries and flashes.
     ///
     /// The default is 256, the maximum 65,535. A key is found by a search through all of them, so
     /// many keys make each read and write slower.
-    pub const fn max_keys(mut self, keys: usize) -> Self {
-        self.config.limits = Limits::new(self.config.limits.bytes(), keys);
-        self
-    }
+    pub fn max_keys(self, keys: usize) => self.config.limits = Limits::new(self.config.limits.bytes(), keys);
 
     /// Sets what happens to requests while the store is unreachable.
     ///
     /// The default is [`OutagePolicy::Refuse`], since everybody would seem signed out otherwise. A
     /// page that loads its session without needing it then fails too.
-    pub const fn outage(mut self, policy: OutagePolicy) -> Self {
-        self.config.outage = policy;
-        self
-    }
+    pub fn outage(self, policy: OutagePolicy) => self.config.outage = policy;
 
     /// Sets whether responses to signed-in users get `Cache-Control: no-store`.
     ///
@@ -272,10 +228,7 @@ impl SessionsBuilder {
     /// It applies to responses whose request read the session, unless the handler sets
     /// `Cache-Control` itself. The cost is the browser's cache, so a handler whose responses may be
     /// cached should set a header such as `private, max-age=60`.
-    pub const fn no_store(mut self, is_on: bool) -> Self {
-        self.config.no_store = is_on;
-        self
-    }
+    pub fn no_store(self, is_on: bool) => self.config.no_store = is_on;
 
     /// Sets which requests from other sites are refused with 403.
     ///
@@ -286,19 +239,14 @@ impl SessionsBuilder {
     /// affected, and neither is a `GET` that opens no WebSocket. Behind a proxy that replaces
     /// `Host`, a browser that sends no `Sec-Fetch-Site` is refused: let the proxy pass `Host` on,
     /// or trust the origin.
-    pub const fn cross_origin(mut self, refused: CrossOrigin) -> Self {
-        self.config.cross_origin.refused = refused;
-        self
-    }
+    pub fn cross_origin(self, refused: CrossOrigin) => self.config.cross_origin.refused = refused;
 
     /// Adds origins whose requests are not refused, such as `https://login.example.com`.
     ///
     /// A sign-in at another site that ends with a posted form (`response_mode=form_post`) needs
     /// this if the cookie has `SameSite=None`, or with [`CrossOrigin::RefuseCrossOrigin`].
-    pub fn trusted_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn trusted_origins(self, origins: impl IntoIterator<Item = impl Into<String>>) =>
         self.config.cross_origin.trusted.extend(origins.into_iter().map(Into::into));
-        self
-    }
 
     /// Sets the page where visitors sign in, such as `/login`.
     ///
@@ -307,18 +255,12 @@ impl SessionsBuilder {
     /// that with [`local_path`](crate::local_path) when it comes back. A request of htmx gets a 401
     /// with `HX-Redirect`. Without a login page, and for other requests such as `fetch`, the
     /// response is a bare 401.
-    pub fn login_page(mut self, path: impl Into<String>) -> Self {
-        self.config.pages.login = Some(path.into());
-        self
-    }
+    pub fn login_page(self, path: impl Into<String>) => self.config.pages.login = Some(path.into());
 
     /// Sets the page where signed-in visitors prove again who they are.
     ///
     /// The default is the [`login_page`](Self::login_page).
-    pub fn confirm_page(mut self, path: impl Into<String>) -> Self {
-        self.config.pages.confirm = Some(path.into());
-        self
-    }
+    pub fn confirm_page(self, path: impl Into<String>) => self.config.pages.confirm = Some(path.into());
 
     /// Signs tokens with the first key; tokens signed with any of the keys are accepted.
     ///
@@ -330,60 +272,39 @@ impl SessionsBuilder {
     /// since or have expired. A [bearer](Self::bearer) token is not sent again;
     /// [`bearer_token`](crate::Session::bearer_token) returns it signed with the new key.
     #[cfg(feature = "seal")]
-    pub fn signed(self, keys: impl IntoIterator<Item = SealKey>) -> Self {
-        self.keyed(SealMode::Signed, keys.into_iter().collect())
-    }
+    pub fn signed(self, keys: impl IntoIterator<Item = SealKey>) => self.seal = Some(keyed(SealMode::Signed, keys));
 
     /// Encrypts tokens with the first key; tokens encrypted with any of the keys are accepted.
     ///
     /// The cookie then reveals nothing, not even the session's id. Turning encryption on or off
     /// signs everybody out; keys are rotated as described at [`signed`](Self::signed).
     #[cfg(feature = "seal")]
-    pub fn encrypted(self, keys: impl IntoIterator<Item = SealKey>) -> Self {
-        self.keyed(SealMode::Encrypted, keys.into_iter().collect())
-    }
-
-    #[cfg(feature = "seal")]
-    fn keyed(mut self, mode: SealMode, keys: Vec<SealKey>) -> Self {
-        self.seal = Some(Box::new(move |cookie_name| Ok(Arc::new(Keyed::new(mode, &keys, cookie_name)?))));
-        self
-    }
+    pub fn encrypted(self, keys: impl IntoIterator<Item = SealKey>) =>
+        self.seal = Some(keyed(SealMode::Encrypted, keys));
 
     /// Sets a custom seal for tokens.
-    pub fn seal(mut self, seal: impl Seal) -> Self {
-        self.seal = Some(Box::new(|_| Ok(Arc::new(seal))));
-        self
-    }
+    pub fn seal(self, seal: impl Seal) => self.seal = Some(Box::new(|_| Ok(Arc::new(seal))));
 
     /// Sets a custom encoding for values.
     ///
     /// The default is JSON: it survives fields that are added, and people can read it. Bytes take
     /// up to four times their size in it.
-    pub fn codec(mut self, codec: impl Codec) -> Self {
-        self.config.values = Values::Coded(Arc::new(codec));
-        self
-    }
+    pub fn codec(self, codec: impl Codec) => self.config.values = Values::Coded(Arc::new(codec));
 
     /// Sets a custom generator of session ids.
     ///
     /// They must be unique but need not be unguessable: the secret is separate.
-    pub fn id_generator(mut self, generator: impl Fn() -> SessionId + Send + Sync + 'static) -> Self {
+    pub fn id_generator(self, generator: impl Fn() -> SessionId + Send + Sync + 'static) =>
         self.config.id_generator = Some(Arc::new(generator));
-        self
-    }
 
     /// Sets the clock. The default is the [`SystemClock`](crate::SystemClock).
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.config.clock = Box::new(clock);
-        self
-    }
+    pub fn clock(self, clock: impl Clock) => self.config.clock = Box::new(clock);
 
     /// Replaces the source of random bytes, for [`testing`](crate::testing).
-    pub(crate) fn with_entropy(mut self, fill: Entropy) -> Self {
-        self.config.entropy = fill;
-        self
-    }
+    pub(crate) fn with_entropy(self, fill: Entropy) => self.config.entropy = fill;
+}
 
+impl SessionsBuilder {
     /// Calls `listener` for every event, as [`Sessions::on_event`] does.
     pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.listeners.add(Arc::new(listener));
@@ -441,6 +362,12 @@ impl SessionsBuilder {
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
         Ok(Sessions::new(self.config, form, store, self.listeners))
     }
+}
+
+#[cfg(feature = "seal")]
+fn keyed(mode: SealMode, keys: impl IntoIterator<Item = SealKey>) -> MakeSeal {
+    let keys: Vec<_> = keys.into_iter().collect();
+    Box::new(move |cookie_name| Ok(Arc::new(Keyed::new(mode, &keys, cookie_name)?)))
 }
 
 pub(crate) fn destroy_listener(listener: impl Fn(SessionId, DestroyReason)) -> impl Fn(&Event) {
