@@ -333,25 +333,16 @@ impl SessionsBuilder {
     /// - a cookie that browsers would reject
     /// - a seal without a key
     pub fn build(mut self) -> Result<Sessions, ConfigError> {
-        if self.config.expiry.is_zero() {
-            return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));
-        }
-        let intervals = [self.config.sweep_every, self.config.rotate_every];
-        if intervals.into_iter().flatten().any(|interval| interval.as_millis() == 0) {
-            return Err(ConfigError::new(ConfigErrorKind::ZeroInterval));
-        }
-        if self.config.sessions_per_principal == Some(0) {
-            return Err(ConfigError::new(ConfigErrorKind::NoSessions));
-        }
-        if !self.config.limits.are_possible() {
-            return Err(ConfigError::new(ConfigErrorKind::RecordLimits));
-        }
+        let refuse = |is_wrong, kind| if is_wrong { Err(ConfigError::new(kind)) } else { Ok(()) };
+        refuse(self.config.expiry.is_zero(), ConfigErrorKind::ZeroExpiry)?;
+        let mut intervals = [self.config.sweep_every, self.config.rotate_every].into_iter().flatten();
+        refuse(intervals.any(|interval| interval.as_millis() == 0), ConfigErrorKind::ZeroInterval)?;
+        refuse(self.config.sessions_per_principal == Some(0), ConfigErrorKind::NoSessions)?;
+        refuse(!self.config.limits.are_possible(), ConfigErrorKind::RecordLimits)?;
         self.config.cross_origin.check(self.cookie.same_site)?;
         self.config.pages.check()?;
         let mut form = self.cookie.build()?;
-        if let Some(make) = self.seal {
-            form.seal = Some(make(&form.name)?);
-        }
+        form.seal = self.seal.map(|make| make(&form.name)).transpose()?;
         if !self.cookie.secure {
             tracing::warn!(
                 target: TARGET,
