@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use sessions_store::{Cursor, Lifetime, Record, SessionId, Store, StoreError, Timestamp};
 
@@ -348,10 +347,7 @@ impl Sessions {
 
     /// Returns the cookie for a token of a session that is used at `now`.
     pub(crate) fn token_cookie(&self, token: &Token, lifetime: Lifetime, now: Timestamp) -> Result<SetCookie, Error> {
-        let max_age = lifetime.cookie_persists().then(|| match lifetime.ends_at(now) {
-            Timestamp::NEVER => Duration::MAX,
-            deadline => deadline.since(now),
-        });
+        let max_age = lifetime.cookie_persists().then(|| lifetime.ends_at(now).since(now));
         self.inner.form.set(token, max_age)
     }
 }
