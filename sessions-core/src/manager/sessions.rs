@@ -1,6 +1,5 @@
 //! The manager: configuration, store and event listeners.
 
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use sessions_store::{Cursor, Lifetime, Record, SessionId, Store, StoreError, Timestamp};
@@ -352,12 +351,4 @@ impl Sessions {
     }
 }
 
-impl fmt::Debug for Sessions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions")
-            .field("cookie", &self.cookie_name())
-            .field("store", &self.inner.store)
-            .field("config", &self.inner.config)
-            .finish_non_exhaustive()
-    }
-}
+redacted!(Sessions { cookie_name(), store(), config() });
