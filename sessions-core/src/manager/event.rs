@@ -105,13 +105,9 @@ pub enum Event {
 
 /// The name of a principal in an event. Its `Debug` output is redacted, unlike its `Display`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Principal(Box<str>);
+pub struct Principal(pub(crate) Box<str>);
 
 impl Principal {
-    pub(crate) const fn new(name: Box<str>) -> Self {
-        Self(name)
-    }
-
     /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -13,15 +13,11 @@ use crate::error::Error;
 /// the login. Neither `Debug` nor `Serialize` shows them.
 #[derive(Clone)]
 pub struct SessionInfo {
-    record: Record,
-    values: Values,
+    pub(super) record: Record,
+    pub(super) values: Values,
 }
 
 impl SessionInfo {
-    pub(super) const fn new(record: Record, values: Values) -> Self {
-        Self { record, values }
-    }
-
     /// Returns the session's public id.
     #[must_use]
     pub fn id(&self) -> SessionId {

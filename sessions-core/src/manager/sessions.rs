@@ -144,7 +144,7 @@ impl Sessions {
     }
 
     fn info(&self, record: Record) -> SessionInfo {
-        SessionInfo::new(record, self.config().values.clone())
+        SessionInfo { record, values: self.config().values.clone() }
     }
 
     /// Ends one session if it belongs to a principal, and returns whether it did.

@@ -289,7 +289,7 @@ impl Driver {
     fn signed_in(&self, id: SessionId, principal: Box<str>, destroys: u32, headers: SessionHeaders) -> Step {
         // This only counts. Sessions are ended when the step is carried out, after the event.
         let step = Limit::start(self, id, &principal, destroys, headers);
-        self.shared.raise(&Event::SignedIn { id, principal: Principal::new(principal) });
+        self.shared.raise(&Event::SignedIn { id, principal: Principal(principal) });
         step
     }
 
