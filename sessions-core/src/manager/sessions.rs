@@ -1,5 +1,6 @@
 //! The manager: configuration, store and event listeners.
 
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 
 use sessions_store::{Cursor, Lifetime, Record, SessionId, Store, StoreError, Timestamp};
@@ -10,7 +11,7 @@ use crate::manager::builder::{SessionsBuilder, destroy_listener};
 use crate::manager::config::Config;
 use crate::manager::event::{DestroyReason, Event, Listeners, StoreCall, TARGET};
 use crate::manager::info::SessionInfo;
-use crate::manager::sweeper::Sweeper;
+use crate::manager::sweeper;
 use crate::manager::warning::LastWarning;
 
 /// The session manager: configuration, store and event listeners.
@@ -46,8 +47,8 @@ pub(crate) struct Inner {
     plain_http: LastWarning,
     /// When the warning about unsaved writes was last logged.
     unsaved: LastWarning,
-    /// Stops its thread when the last clone of the manager is dropped.
-    sweeper: OnceLock<Sweeper>,
+    /// Stops the sweeping thread when the last clone of the manager is dropped.
+    sweeper: OnceLock<Sender<()>>,
 }
 
 impl Sessions {
@@ -62,7 +63,7 @@ impl Sessions {
         let inner = Arc::new(inner);
         if let Some(interval) = inner.config.sweep_every {
             // Started only now: the thread stops if it finds no manager.
-            inner.sweeper.get_or_init(|| Sweeper::spawn(Arc::downgrade(&inner), interval));
+            inner.sweeper.get_or_init(|| sweeper::spawn(Arc::downgrade(&inner), interval));
         }
         Self { inner }
     }

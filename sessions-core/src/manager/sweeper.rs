@@ -27,30 +27,23 @@ const REST: Duration = Duration::from_millis(1);
 /// the pause is over.
 const PAUSE_AFTER_JUMP: Duration = Record::CLOCK_TOLERANCE;
 
-/// The sweeping thread of one manager, stopped on drop. It holds only a weak reference to the
-/// manager.
-#[derive(Debug)]
-pub(crate) struct Sweeper {
-    /// Wakes the thread by being dropped.
-    _alive: Sender<()>,
-}
-
-impl Sweeper {
-    pub(crate) fn spawn(sessions: Weak<Inner>, interval: Duration) -> Self {
-        let (alive, ended) = mpsc::channel();
-        let thread = thread::Builder::new().name("sessions-sweeper".to_owned()).spawn(move || {
-            let mut rounds = Rounds { interval, last: Reading::now() };
-            let mut pause = interval;
-            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                let Some(inner) = sessions.upgrade() else { return };
-                pause = rounds.run(Reading::now(), || sweep(&Sessions { inner }));
-            }
-        });
-        if let Err(error) = thread {
-            tracing::error!(target: TARGET, %error, "cannot start the thread that sweeps expired sessions: they open nothing, but stay in the store");
+/// Starts the sweeping thread of one manager, which ends when the returned sender is dropped.
+///
+/// It holds only a weak reference to the manager.
+pub(super) fn spawn(sessions: Weak<Inner>, interval: Duration) -> Sender<()> {
+    let (alive, ended) = mpsc::channel();
+    let thread = thread::Builder::new().name("sessions-sweeper".to_owned()).spawn(move || {
+        let mut rounds = Rounds { interval, last: Reading::now() };
+        let mut pause = interval;
+        while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+            let Some(inner) = sessions.upgrade() else { return };
+            pause = rounds.run(Reading::now(), || sweep(&Sessions { inner }));
         }
-        Self { _alive: alive }
+    });
+    if let Err(error) = thread {
+        tracing::error!(target: TARGET, %error, "cannot start the thread that sweeps expired sessions: they open nothing, but stay in the store");
     }
+    alive
 }
 
 /// The rounds of a sweeping thread.
