@@ -177,7 +177,8 @@ impl Sessions {
         Ok(record.map(|record| self.info(record)))
     }
 
-    async fn find_record(&self, id: SessionId) -> Result<Option<Record>, Error> {
+    /// Loads the record of a live session.
+    pub(crate) async fn find_record(&self, id: SessionId) -> Result<Option<Record>, Error> {
         let now = self.now();
         let record = self.check_answer(StoreCall::Load, self.store().load(id, now).await)?;
         Ok(record.filter(|record| record.is_live(now)))

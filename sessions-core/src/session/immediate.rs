@@ -227,24 +227,18 @@ impl Session {
     }
 
     async fn load_again(&self) -> Result<(), Error> {
-        let (base, expected) = {
+        let (id, expected) = {
             let state = self.shared.lock();
-            match (state.live_base().cloned(), state.expected_secret()) {
-                (Some(base), Some(expected)) => (base, expected),
+            match (state.id(), state.expected_secret()) {
+                (Some(id), Some(expected)) => (id, expected),
                 _ if state.is_lost() => return Err(Error::new(ErrorKind::Gone)),
                 _ => return Ok(()),
             }
         };
-        let sessions = &self.shared.sessions;
-        let now = sessions.now();
-        let loaded = sessions.check_answer(StoreCall::Load, sessions.store().load(base.id(), now).await)?;
-        match loaded.filter(|record| record.continues_from(&expected) && record.is_live(now)) {
-            Some(record) => {
-                self.shared.lock().follow(record, &expected, true);
-                Ok(())
-            }
-            None => Err(self.lose()),
-        }
+        let found = self.shared.sessions.find_record(id).await?;
+        let record = found.filter(|record| record.continues_from(&expected)).ok_or_else(|| self.lose())?;
+        self.shared.lock().follow(record, &expected, true);
+        Ok(())
     }
 
     fn lose(&self) -> Error {
