@@ -9,9 +9,6 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::{take_turn, take_turn_for};
 use crate::manager::{Event, StoreCall};
 
-/// Maps the result of reading an entry to the value that an update starts from.
-type Judge<T> = fn(Result<Option<T>, Error>) -> Result<Option<T>, Error>;
-
 /// How often [`Session::update`] and [`Session::take`] try before they fail with `Conflict`.
 const ATTEMPTS: u32 = 64;
 
@@ -104,12 +101,12 @@ impl Session {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
-    pub async fn update<T, F>(&self, key: &str, change: F) -> Result<T, Error>
+    pub async fn update<T, F>(&self, key: &str, mut change: F) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
     {
-        self.update_by(key, change, |decoded| decoded).await
+        self.update_by(key, |old| Ok(change(old?))).await
     }
 
     /// Replaces an entry like [`update`](Self::update), even if it is not a `T`.
@@ -120,29 +117,29 @@ impl Session {
     /// # Errors
     ///
     /// Same as [`update`](Self::update), except [`Decode`](ErrorKind::Decode).
-    pub async fn update_or_discard<T, F>(&self, key: &str, change: F) -> Result<T, Error>
+    pub async fn update_or_discard<T, F>(&self, key: &str, mut change: F) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
     {
-        self.update_by(key, change, |decoded| Ok(decoded.unwrap_or_default())).await
+        self.update_by(key, |old| Ok(change(old.unwrap_or_default()))).await
     }
 
-    /// Replaces an entry; `judge` handles one that is not a `T`.
-    async fn update_by<T, F>(&self, key: &str, mut change: F, judge: Judge<T>) -> Result<T, Error>
+    /// Replaces an entry; `change` gets an error if it is not a `T`.
+    async fn update_by<T, F>(&self, key: &str, mut change: F) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
-        F: FnMut(Option<T>) -> T,
+        F: FnMut(Result<Option<T>, Error>) -> Result<T, Error>,
     {
         for _ in 0..ATTEMPTS {
             let _turn = take_turn_for(&self.shared, key).await?;
             let Some(base) = self.base_with(key) else {
-                let value = change(judge(self.get(key))?);
+                let value = change(self.get(key))?;
                 self.set(key, &value)?;
                 return Ok(value);
             };
             let old = base.entry(key).map(|entry| entry.value());
-            let value = change(judge(old.map(|bytes| self.decode(key, bytes)).transpose())?);
+            let value = change(old.map(|bytes| self.decode(key, bytes)).transpose())?;
             let changes = self.changes(&base).require(key, old);
             let changes = self.encoded(key, &value, |bytes, state| {
                 let limits = &self.shared.sessions.config().limits;
