@@ -8,7 +8,6 @@ use sessions_store::request::{Scope, Scratch, Write};
 
 use super::Session;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::State;
 use crate::manager::Event;
 use crate::session::value::Value;
 
@@ -102,10 +101,10 @@ impl Session {
     }
 
     pub(super) fn put<T: Serialize + ?Sized>(&self, write: Write, key: &str, value: &T) -> Result<(), Error> {
-        self.encoded(key, value, |bytes, state| {
-            let limits = &self.shared.sessions.config().limits;
-            state.writable()?.set(write, key, bytes, limits).map_err(|error| Error::refused(error, key, limits))
-        })
+        let (mut bytes, limits) = (Scratch::default(), &self.shared.sessions.config().limits);
+        self.encode(key, value, &mut bytes)?;
+        let written = self.shared.lock().writable()?.set(write, key, bytes.as_slice(), limits);
+        written.map_err(|error| Error::refused(error, key, limits))
     }
 
     /// Removes an entry, even an immutable one, and returns whether it existed.
@@ -194,16 +193,8 @@ impl Session {
         }
     }
 
-    /// Encodes a value outside the lock, since that runs the handler's own code, then writes it
-    /// under the lock.
-    pub(super) fn encoded<T: Serialize + ?Sized, R>(
-        &self,
-        key: &str,
-        value: &T,
-        write: impl FnOnce(&[u8], &mut State) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        let mut bytes = Scratch::default();
-        self.values().encode(value, &mut bytes).map_err(|error| error.at(key))?;
-        write(bytes.as_slice(), &mut self.shared.lock())
+    /// Encodes the value of an entry or flash, without the lock: this runs the handler's own code.
+    pub(super) fn encode<T: Serialize + ?Sized>(&self, key: &str, value: &T, out: &mut Scratch) -> Result<(), Error> {
+        self.values().encode(value, out).map_err(|error| error.at(key))
     }
 }

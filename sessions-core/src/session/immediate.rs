@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sessions_store::request::Scratch;
 use sessions_store::{Changes, Record, Refusal};
 
 use super::Session;
@@ -140,12 +141,11 @@ impl Session {
             };
             let old = base.entry(key).map(|entry| entry.value());
             let value = change(old.map(|bytes| self.decode(key, bytes)).transpose())?;
-            let changes = self.changes(&base).require(key, old);
-            let changes = self.encoded(key, &value, |bytes, state| {
-                let limits = &self.shared.sessions.config().limits;
-                state.view.check_set(key, bytes, limits).map_err(|error| Error::refused(error, key, limits))?;
-                Ok(changes.set(key, bytes))
-            })?;
+            let (mut bytes, limits) = (Scratch::default(), &self.shared.sessions.config().limits);
+            self.encode(key, &value, &mut bytes)?;
+            let checked = self.shared.lock().view.check_set(key, bytes.as_slice(), limits);
+            checked.map_err(|error| Error::refused(error, key, limits))?;
+            let changes = self.changes(&base).require(key, old).set(key, bytes.as_slice());
             if self.commit_now(&base, &changes).await? {
                 return Ok(value);
             }
