@@ -23,19 +23,15 @@ impl Session {
     /// [`get_or_discard`](Self::get_or_discard) removes such an entry.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let state = self.shared.lock();
-        let view = &state.view;
-        if view.hides_entry(key) {
-            let value = view.find(Scope::Entries, key).map(|seen| seen.value().to_vec());
+        if state.view.hides_entry(key) {
+            let value = state.view.find(Scope::Entries, key).map(|seen| seen.value().to_vec());
             drop(state);
             return value.map(|value| self.decode(key, &value)).transpose();
         }
-        let Some(record) = view.base().cloned() else { return Ok(None) };
+        let Some(record) = state.base().cloned() else { return Ok(None) };
         // Decoding runs the handler's own code, so it must not run under the lock.
         drop(state);
-        match record.entry(key) {
-            Some(entry) => self.decode(key, entry.value()).map(Some),
-            None => Ok(None),
-        }
+        record.entry(key).map(|entry| self.decode(key, entry.value())).transpose()
     }
 
     /// Returns an entry's value, or removes the entry if it is not a `T`.
