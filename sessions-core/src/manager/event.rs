@@ -215,8 +215,7 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     pub(crate) fn add(&self, listener: Listener) {
-        let mut list = self.list.write();
-        Arc::make_mut(&mut list).push(listener);
+        Arc::make_mut(&mut self.list.write()).push(listener);
     }
 
     pub(crate) fn raise(&self, event: &Event, now: impl FnOnce() -> Timestamp) {
@@ -259,15 +258,11 @@ fn log(event: &Event, is_error: impl FnOnce(RejectReason) -> bool) {
         Event::Interrupted { id } => {
             tracing::debug!(target: TARGET, %id, "writes refused: the session ended or was renewed during the request");
         }
-        Event::Unsaved { id } => {
-            tracing::debug!(target: TARGET, id = id.map(display), "writes were never saved");
-        }
+        Event::Unsaved { id } => tracing::debug!(target: TARGET, id = id.map(display), "writes were never saved"),
         Event::Undecodable { id, key, expected } => {
             tracing::warn!(target: TARGET, id = id.map(display), %key, expected, "an entry cannot be read as the requested type");
         }
-        Event::StoreFailed { call, kind } => {
-            tracing::error!(target: TARGET, ?call, ?kind, "the session store failed");
-        }
+        Event::StoreFailed { call, kind } => tracing::error!(target: TARGET, ?call, ?kind, "the session store failed"),
     }
 }
 

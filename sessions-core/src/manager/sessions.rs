@@ -59,8 +59,7 @@ impl Sessions {
 
     pub(crate) fn new(config: Config, form: CookieForm, store: Arc<dyn Store>, listeners: Listeners) -> Self {
         let (plain_http, unsaved) = Default::default();
-        let inner = Inner { config, form, store, listeners, plain_http, unsaved, sweeper: OnceLock::new() };
-        let inner = Arc::new(inner);
+        let inner = Arc::new(Inner { config, form, store, listeners, plain_http, unsaved, sweeper: OnceLock::new() });
         if let Some(interval) = inner.config.sweep_every {
             // Started only now: the thread stops if it finds no manager.
             inner.sweeper.get_or_init(|| sweeper::spawn(Arc::downgrade(&inner), interval));
@@ -159,10 +158,8 @@ impl Sessions {
     /// [`NewerFormat`](crate::ErrorKind::NewerFormat) if only a newer build can read the record.
     /// The session may then still be live.
     pub async fn destroy_session_of(&self, principal: &str, id: SessionId) -> Result<bool, Error> {
-        match self.find_record(id).await? {
-            Some(record) if record.principal() == Some(principal) => self.destroy_by_id(id).await,
-            _ => Ok(false),
-        }
+        let is_theirs = self.find_record(id).await?.is_some_and(|record| record.principal() == Some(principal));
+        Ok(is_theirs && self.destroy_by_id(id).await?)
     }
 
     /// Finds a live session by its public id.
@@ -173,8 +170,7 @@ impl Sessions {
     /// reached or the record is damaged, and [`NewerFormat`](crate::ErrorKind::NewerFormat) if only
     /// a newer build can read the record.
     pub async fn find(&self, id: SessionId) -> Result<Option<SessionInfo>, Error> {
-        let record = self.find_record(id).await?;
-        Ok(record.map(|record| self.info(record)))
+        Ok(self.find_record(id).await?.map(|record| self.info(record)))
     }
 
     /// Loads the record of a live session.

@@ -195,8 +195,7 @@ impl Session {
     /// or the session is not stored.
     fn base_with(&self, key: &str) -> Option<Record> {
         let state = self.shared.lock();
-        let is_changed = state.view.hides_entry(key);
-        state.live_base().filter(|_| !is_changed).cloned()
+        state.live_base().filter(|_| !state.view.hides_entry(key)).cloned()
     }
 
     fn changes(&self, base: &Record) -> Changes {

@@ -60,11 +60,10 @@ impl Sessions {
         // The writes do not count as unsaved: the caller gets the error.
         fill(&session).inspect_err(|_| drop(exchange.abandon()))?;
         let mut headers = exchange.end(200).await?;
-        let (id, set_cookie) = (session.id(), headers.take_set_cookie());
-        let (Some(id), Some(set_cookie)) = (id, set_cookie) else {
-            return Err(Error::with_source(ErrorKind::NoSession, "`fill` has destroyed the new session"));
-        };
-        Ok(Issued { id, set_cookie })
+        match (session.id(), headers.take_set_cookie()) {
+            (Some(id), Some(set_cookie)) => Ok(Issued { id, set_cookie }),
+            _ => Err(Error::with_source(ErrorKind::NoSession, "`fill` has destroyed the new session")),
+        }
     }
 }
 
