@@ -179,14 +179,12 @@ impl Session {
     /// Decodes an entry or flash, and raises an event if it has another type.
     #[inline]
     pub(super) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
-        self.values().decode(key, bytes).inspect_err(|error| self.report_undecodable(error))
+        self.values().decode(key, bytes).inspect_err(|_| self.report_undecodable(key, std::any::type_name::<T>()))
     }
 
     #[cold]
-    fn report_undecodable(&self, error: &Error) {
-        if let (Some(key), Some(expected)) = (error.key(), error.expected_type()) {
-            self.shared.raise(&Event::Undecodable { id: self.id(), key: key.into(), expected });
-        }
+    fn report_undecodable(&self, key: &str, expected: &'static str) {
+        self.shared.raise(&Event::Undecodable { id: self.id(), key: key.into(), expected });
     }
 
     /// Encodes the value of an entry or flash, without the lock: this runs the handler's own code.
