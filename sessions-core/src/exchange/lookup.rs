@@ -19,6 +19,9 @@ struct Search {
 
 type Answer = Result<Option<Record>, StoreError>;
 
+/// A candidate whose answer must be awaited.
+type Unanswered = (Candidate, StoreFuture<Option<Record>>);
+
 /// Looks up the candidates in the request's cookies, stores the result in the exchange, and makes a
 /// handle of it.
 ///
@@ -36,56 +39,56 @@ pub(super) fn begin<T: 'static>(
     if candidates.exceeded {
         reject(shared, None, RejectReason::TooMany);
         loaded.stage = Stage::Blocked(Blocked::TooManyTokens);
-        return done(store_result(shared, loaded));
+        shared.load(loaded);
+        return done(Ok(()));
     }
-    let Some(mut candidate) = candidates.next() else {
-        log_absence(shared, candidates);
-        return done(store_result(shared, loaded));
-    };
+    if let Transport::None | Transport::NoneByPlainHttp = loaded.transport {
+        log_absence(shared, candidates.has_foreign);
+        shared.load(loaded);
+        return done(Ok(()));
+    }
     let mut search = Search { now: shared.sessions.now(), loaded };
-    loop {
-        match search.ask(shared, &candidate).try_ready() {
-            Ok(answer) => {
-                if let Err(error) = search.judge(shared, candidate, answer) {
-                    return done(search.fail(shared, error));
-                }
-            }
-            Err(answer) => {
-                shared.ask();
-                let (shared, rest) = (Arc::clone(shared), std::mem::take(candidates));
-                return MaybeReady::new(async move {
-                    search.wait(&shared, rest, candidate, answer).await.map(|()| handle(shared))
-                });
-            }
+    match search.advance(shared, candidates) {
+        Ok(Some(unanswered)) => {
+            shared.ask();
+            let (shared, rest) = (Arc::clone(shared), std::mem::take(candidates));
+            MaybeReady::new(async move {
+                let searched = search.wait(&shared, rest, unanswered).await;
+                searched.or_else(|error| search.fail(&shared, error))?;
+                shared.load(search.loaded);
+                Ok(handle(shared))
+            })
         }
-        match candidates.next() {
-            Some(next) => candidate = next,
-            None => return done(store_result(shared, search.loaded)),
+        Ok(None) => {
+            shared.load(search.loaded);
+            done(Ok(()))
         }
+        Err(error) => done(search.fail(shared, error).map(|()| shared.load(search.loaded))),
     }
 }
 
 impl Search {
-    fn ask(&self, shared: &Shared, candidate: &Candidate) -> StoreFuture<Option<Record>> {
-        shared.sessions.store().load(candidate.token.id(), self.now)
+    /// Looks up the candidates while the store answers at once. Returns the first one that it does
+    /// not answer at once.
+    #[inline]
+    fn advance(&mut self, shared: &Shared, candidates: &mut Candidates) -> Result<Option<Unanswered>, StoreError> {
+        while let Some(candidate) = candidates.next() {
+            match shared.sessions.store().load(candidate.token.id(), self.now).try_ready() {
+                Ok(answer) => self.judge(shared, candidate, answer)?,
+                Err(answer) => return Ok(Some((candidate, answer))),
+            }
+        }
+        Ok(None)
     }
 
     /// Continues the search with a store that does not answer at once.
-    async fn wait(
-        mut self,
-        shared: &Shared,
-        mut rest: Candidates,
-        mut candidate: Candidate,
-        mut answer: StoreFuture<Option<Record>>,
-    ) -> Result<(), Error> {
-        loop {
-            if let Err(error) = self.judge(shared, candidate, answer.await) {
-                return self.fail(shared, error);
-            }
-            let Some(next) = rest.next() else { return store_result(shared, self.loaded) };
-            answer = self.ask(shared, &next);
-            candidate = next;
+    async fn wait(&mut self, shared: &Shared, mut rest: Candidates, unanswered: Unanswered) -> Result<(), StoreError> {
+        let mut next = Some(unanswered);
+        while let Some((candidate, answer)) = next {
+            self.judge(shared, candidate, answer.await)?;
+            next = self.advance(shared, &mut rest)?;
         }
+        Ok(())
     }
 
     /// Evaluates the store's answer for one candidate.
@@ -95,18 +98,12 @@ impl Search {
         let reason = match answer {
             Ok(Some(record)) if record.id() == id && record.is_live(self.now) => {
                 let hash = token.secret().hash(id);
-                let opened = if record.secret_hash() == hash {
-                    Ok(false)
-                } else {
-                    self.judge_other_secret(shared, &hash, &record)
-                };
-                match opened {
-                    Ok(is_successor) => {
-                        self.accept(shared, Live::opened_by(token, is_stale, is_successor), record);
-                        return Ok(());
-                    }
-                    Err(reason) => reason,
+                let is_current = record.secret_hash() == hash;
+                if is_current || record.has_successor(&hash) {
+                    self.accept(shared, Live::opened_by(token, is_stale, !is_current), record);
+                    return Ok(());
                 }
+                self.judge_old_secret(shared, &hash, record)
             }
             Ok(Some(record)) if record.id() == id => RejectReason::Expired,
             Ok(_) => RejectReason::Unknown,
@@ -154,28 +151,19 @@ impl Search {
         }
     }
 
-    /// Checks a secret that is not the record's own. Returns whether a rotation has sent it, or why
-    /// it does not open the session.
+    /// Returns why a secret that is neither the record's own nor its successor opens no session.
     ///
     /// A secret that was replaced a moment ago is that of a superseded token, which counts unless
     /// another token opens a session.
     #[cold]
-    fn judge_other_secret(
-        &mut self,
-        shared: &Shared,
-        hash: &SecretHash,
-        record: &Record,
-    ) -> Result<bool, RejectReason> {
-        if record.has_successor(hash) {
-            return Ok(true);
-        }
+    fn judge_old_secret(&mut self, shared: &Shared, hash: &SecretHash, record: Record) -> RejectReason {
         if !record.supersedes(hash, self.now, shared.sessions.config().renewal_grace) {
-            return Err(RejectReason::WrongSecret);
+            return RejectReason::WrongSecret;
         }
         if let Stage::Absent = self.loaded.stage {
-            self.loaded.stage = Stage::Superseded(record.clone());
+            self.loaded.stage = Stage::Superseded(record);
         }
-        Err(RejectReason::Superseded)
+        RejectReason::Superseded
     }
 
     /// Records that not all of the request's tokens could be checked, so no session is used.
@@ -184,8 +172,9 @@ impl Search {
         self.loaded.record = None;
     }
 
+    /// Continues without a session after the store failed, if the manager is configured so.
     #[cold]
-    fn fail(mut self, shared: &Shared, error: StoreError) -> Result<(), Error> {
+    fn fail(&mut self, shared: &Shared, error: StoreError) -> Result<(), Error> {
         shared.raise(&Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
         match shared.sessions.config().outage {
             OutagePolicy::Refuse => {
@@ -194,25 +183,16 @@ impl Search {
             }
             OutagePolicy::Anonymous => {
                 self.block(Blocked::Outage);
-                store_result(shared, self.loaded)
+                Ok(())
             }
         }
     }
 }
 
-/// Stores the result in the exchange.
-#[inline]
-fn store_result(shared: &Shared, loaded: Loaded) -> Result<(), Error> {
-    shared.load(loaded);
-    Ok(())
-}
-
 /// Logs why a request has no session when no event is raised for it.
-fn log_absence(shared: &Shared, candidates: &Candidates) {
-    if let Transport::None | Transport::NoneByPlainHttp = candidates.transport {
-        let reason = if candidates.has_foreign { "cookies of other names" } else { "no cookie" };
-        tracing::trace!(target: TARGET, cookie = shared.sessions.cookie_name(), reason, "request without a session");
-    }
+fn log_absence(shared: &Shared, has_foreign: bool) {
+    let reason = if has_foreign { "cookies of other names" } else { "no cookie" };
+    tracing::trace!(target: TARGET, cookie = shared.sessions.cookie_name(), reason, "request without a session");
 }
 
 #[cold]
