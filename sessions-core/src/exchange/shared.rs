@@ -13,7 +13,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     /// The request must not begin a session, for example because it is a preflight.
     pub(crate) creates_nothing: bool,
-    /// The handler has asked for the session. Changed under the lock, and read without it.
+    /// The handler has asked for the session. Read without the lock.
     is_asked: AtomicBool,
     state: Mutex<State>,
 }
@@ -38,7 +38,7 @@ impl Shared {
 
     /// Returns whether the handler has got the session.
     pub(super) fn is_loaded(&self) -> bool {
-        self.is_asked() && !self.lock().is_unloaded
+        self.is_asked() && self.lock().is_loaded
     }
 
     /// Records that the handler asks for the session and may not get it.
@@ -46,17 +46,13 @@ impl Shared {
     /// The handler may then answer as for a stranger, which caches must not show to everybody.
     #[cold]
     pub(super) fn ask(&self) {
-        let mut state = self.lock();
-        if !self.is_asked() {
-            state.is_unloaded = true;
-            self.is_asked.store(true, Ordering::Release);
-        }
+        self.is_asked.store(true, Ordering::Release);
     }
 
     /// Stores the result of a lookup, unless the session was already loaded.
     pub(super) fn load(&self, loaded: Loaded) {
         let mut state = self.lock();
-        if !self.is_asked() || state.is_unloaded {
+        if !state.is_loaded {
             state.load(loaded);
             self.is_asked.store(true, Ordering::Release);
         }
@@ -72,7 +68,7 @@ impl Drop for Shared {
     /// of a request that was never ended.
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        if *self.is_asked.get_mut() && !state.is_over && state.has_unsaved() {
+        if !state.is_over && *self.is_asked.get_mut() && state.has_unsaved() {
             let id = state.written_id();
             self.sessions.raise_unsaved(id);
         }
@@ -84,7 +80,7 @@ impl fmt::Debug for Shared {
         let state = self.lock();
         f.debug_struct("Session")
             .field("id", &state.id())
-            .field("is_loaded", &(self.is_asked() && !state.is_unloaded))
+            .field("is_loaded", &state.is_loaded)
             .field("headers_sent", &state.headers_sent)
             .finish_non_exhaustive()
     }

@@ -21,8 +21,8 @@ use turns::Saves;
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) headers_sent: bool,
-    /// The handler has asked for the session, and has not got it.
-    pub(super) is_unloaded: bool,
+    /// The handler has got the session.
+    pub(super) is_loaded: bool,
     /// The request has ended with nothing to write, and nobody holds its session.
     pub(crate) is_over: bool,
     pub(crate) transport: Transport,
@@ -133,23 +133,14 @@ impl Live {
 impl State {
     /// Sets the result of the lookup. The view is still empty.
     pub(super) fn load(&mut self, loaded: Loaded) {
-        self.is_unloaded = false;
+        self.is_loaded = true;
         self.transport = loaded.transport;
         self.stage = loaded.stage;
-        if self.by_bearer() {
-            self.restrict_to_bearer();
-        }
-        if let Some(record) = loaded.record {
-            self.view.rebase(Some(record));
-        }
-    }
-
-    /// Prevents the request from beginning a session, whose token no cookie could carry.
-    #[cold]
-    fn restrict_to_bearer(&mut self) {
-        if let Stage::Absent | Stage::Superseded(_) = self.stage {
+        // A new session's token could not be sent, since no cookie is set.
+        if self.by_bearer() && matches!(self.stage, Stage::Absent | Stage::Superseded(_)) {
             self.stage = Stage::Blocked(Blocked::NoSuchBearer);
         }
+        self.view.rebase(loaded.record);
     }
 
     /// Returns whether the request carries a bearer token, so that its response sets no cookie.

@@ -24,7 +24,7 @@ impl State {
 
     /// Returns the response headers of a request that used its session.
     pub(crate) fn headers(&self, sessions: &Sessions, cookie: Option<SetCookie>) -> SessionHeaders {
-        let is_private = (self.is_unloaded || self.saw_principal()) && sessions.config().no_store;
+        let is_private = (!self.is_loaded || self.saw_principal()) && sessions.config().no_store;
         SessionHeaders {
             cookie,
             vary: if sessions.config().bearer { Vary::ByBoth } else { Vary::ByCookie },
