@@ -364,19 +364,15 @@ impl State {
 
     fn forget(&mut self) {
         self.has_seen_principal = self.saw_principal();
-        self.view = View::default();
-        self.renewal = false;
+        self.view.rebase(None);
         self.take_cookie();
-        self.drop_writes();
+        self.drop_writes_and_renewal();
     }
 
     /// Returns when the session expires with the request's changes, or `None` if it is not stored
     /// yet.
     pub(crate) fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
         let record = self.base()?;
-        Some(match self.new_lifetime() {
-            Some(lifetime) => lifetime.ends_at(now),
-            None => record.expires_at(),
-        })
+        Some(self.new_lifetime().map_or_else(|| record.expires_at(), |lifetime| lifetime.ends_at(now)))
     }
 }

@@ -118,8 +118,7 @@ impl State {
         if self.headers_sent {
             return (false, None);
         }
-        self.drop_writes();
-        self.renewal = false;
+        self.drop_writes_and_renewal();
         if let Some(live) = self.live_mut() {
             (live.touch_due, live.rotation_due, live.cookie_due) = (false, false, false);
         }

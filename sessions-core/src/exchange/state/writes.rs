@@ -69,22 +69,16 @@ impl State {
         if !self.wants(&writes) {
             return;
         }
-        if let Some(head) = self.view.restore(writes.changes) {
-            self.take_back_head(*head);
-        }
-    }
-
-    fn take_back_head(&mut self, older: HeadChanges) {
+        let Some(older) = self.view.restore(writes.changes) else { return };
         self.renewal |= matches!(older.secret, Some(NewSecret::Renewed(_)));
-        let newer = self.head.take().map_or_else(HeadChanges::default, |head| *head);
-        let head = HeadChanges {
+        let newer = self.head.take().unwrap_or_default();
+        self.head = boxed(HeadChanges {
             secret: None,
             principal: newer.principal.or(older.principal),
             lifetime: newer.lifetime.or(older.lifetime),
             confirms: newer.confirms || older.confirms,
             shifts: newer.shifts || older.shifts,
-        };
-        self.head = boxed(head);
+        });
     }
 
     /// Gives up the writes of a failed commit, which have been taken out. Returns whether later
@@ -135,8 +129,8 @@ impl State {
         if self.live().is_none() || self.signs_in() {
             return self.drop_writes();
         }
-        let head = self.head.take().map_or_else(HeadChanges::default, |head| *head);
-        self.head = boxed(HeadChanges { secret: None, principal: None, confirms: false, ..head });
+        let head = self.head.take().unwrap_or_default();
+        self.head = boxed(HeadChanges { secret: None, principal: None, confirms: false, ..*head });
     }
 }
 
