@@ -12,6 +12,9 @@ use crate::manager::{DestroyReason, Event, StoreCall};
 /// Number of ids to try.
 const ID_ATTEMPTS: u32 = 4;
 
+/// A hash for places where no secret is checked.
+const UNUSED: SecretHash = SecretHash::from_bytes([0; 32]);
+
 /// A new session on its way to the store.
 pub(crate) struct Create {
     pub(super) writes: Writes,
@@ -26,9 +29,7 @@ pub(crate) struct Create {
 
 /// Takes a request's writes out for a new record, which has no secret to check.
 pub(super) fn first_writes(driver: &Driver, mut state: MutexGuard<'_, State>) -> Writes {
-    let sessions = &driver.shared.sessions;
-    let unused = SecretHash::from_bytes([0; 32]);
-    state.take_writes(sessions.now(), unused, None, sessions.config().limits)
+    state.take_writes(&driver.shared.sessions, UNUSED, None)
 }
 
 impl Create {
@@ -128,9 +129,8 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
 /// one.
 pub(super) fn show(driver: &Driver, id: SessionId, writes: &Writes) {
     if driver.is_watched() {
-        let (unused, changes) = (SecretHash::from_bytes([0; 32]), &writes.changes);
-        let lifetime = lifetime_of(driver, changes);
-        driver.shared.lock().rebase_for(writes, first_record(id, unused, lifetime, changes).ok());
+        let lifetime = lifetime_of(driver, &writes.changes);
+        driver.shared.lock().rebase_for(writes, first_record(id, UNUSED, lifetime, &writes.changes).ok());
     }
 }
 

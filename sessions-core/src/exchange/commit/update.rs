@@ -36,7 +36,6 @@ impl Update {
     pub(super) fn start(driver: &Driver, mut guard: MutexGuard<'_, State>, is_touch: bool) -> Result<Step, Error> {
         let state = &mut *guard;
         let sessions = &driver.shared.sessions;
-        let now = sessions.now();
         let (Some(live), Some(base)) = (state.live(), state.live_base().cloned()) else {
             return Err(Error::new(ErrorKind::NoSession));
         };
@@ -54,14 +53,14 @@ impl Update {
         let (token, secret) = issued.unzip();
         let kept = (resends && !is_save).then(|| (live.token.clone(), expected));
         let token = token.zip(secret.map(NewSecret::hash)).or(kept);
-        let writes = state.take_writes(now, expected, secret, sessions.config().limits);
+        let writes = state.take_writes(sessions, expected, secret);
         if is_save && let Some(live) = state.live_mut() {
             (live.rotation_due, live.cookie_due) = (rotation_due, resends || rotation_due);
         }
         drop(guard);
         let mut update = Self { base, writes, is_touch, sent: None };
         if let Some((token, hash)) = token {
-            match sessions.token_cookie(&token, lifetime, now) {
+            match sessions.token_cookie(&token, lifetime, update.writes.changes.now()) {
                 Ok(cookie) => update.sent = Some(Sent { token, hash, cookie }),
                 // A request that only read does not fail because of its token.
                 Err(error) if is_touch => return driver.skip_touch(error),
@@ -76,10 +75,9 @@ impl Update {
 
     /// Starts a commit of the increment of one entry alone.
     pub(super) fn start_increment(driver: &Driver, key: &str) -> Result<Step, Error> {
-        let sessions = &driver.shared.sessions;
         let mut state = driver.shared.lock();
         let base = state.live_base().cloned();
-        let writes = state.take_increment(key, sessions.now(), sessions.config().limits);
+        let writes = state.take_increment(&driver.shared.sessions, key);
         let (Some(base), Some(writes)) = (base, writes) else {
             return Ok(Step::Done(SessionHeaders::default()));
         };

@@ -1,9 +1,10 @@
 //! Taking the request's writes out for a commit, putting them back, and discarding them.
 
 use sessions_store::request::{HeadChanges, NewSecret};
-use sessions_store::{Changes, Limits, Record, SecretHash, Timestamp};
+use sessions_store::{Changes, Record, SecretHash};
 
 use super::State;
+use crate::manager::Sessions;
 
 /// A request's writes, taken out for a commit.
 pub(crate) struct Writes {
@@ -36,14 +37,13 @@ impl State {
         }
     }
 
-    /// Takes the request's writes out for a commit at `now`.
+    /// Takes the request's writes out for a commit.
     #[inline]
     pub(crate) fn take_writes(
         &mut self,
-        now: Timestamp,
+        sessions: &Sessions,
         expected_secret: SecretHash,
         secret: Option<NewSecret>,
-        limits: Limits,
     ) -> Writes {
         self.renewal = false;
         if let Some(live) = self.live_mut() {
@@ -53,13 +53,14 @@ impl State {
         if secret.is_some() {
             head.get_or_insert_default().secret = secret;
         }
-        Writes { destroys: self.destroys, changes: self.view.take_changes(now, expected_secret, head, limits) }
+        let changes = self.view.take_changes(sessions.now(), expected_secret, head, sessions.config().limits);
+        Writes { changes, destroys: self.destroys }
     }
 
     /// Takes only the increment of one entry out for a commit, if there is one.
-    pub(crate) fn take_increment(&mut self, key: &str, now: Timestamp, limits: Limits) -> Option<Writes> {
+    pub(crate) fn take_increment(&mut self, sessions: &Sessions, key: &str) -> Option<Writes> {
         let expected_secret = self.expected_secret()?;
-        let changes = self.view.take_increment(key, now, expected_secret, limits)?;
+        let changes = self.view.take_increment(key, sessions.now(), expected_secret, sessions.config().limits)?;
         Some(Writes { changes, destroys: self.destroys })
     }
 
