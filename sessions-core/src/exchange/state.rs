@@ -4,7 +4,7 @@ mod ending;
 mod turns;
 mod writes;
 
-pub(crate) use writes::Writes;
+pub(crate) use turns::Dropped;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use sessions_store::{Changes, Created, Lifetime, Record, Refusal, SecretHash, Se
 use super::driver::{Driver, Question, Step};
 use crate::cookie::{Secret, SetCookie, Transport};
 use crate::error::{Error, ErrorKind};
-use crate::exchange::state::{Live, State, Writes};
+use crate::exchange::state::{Live, State};
 use crate::manager::{DestroyReason, Event, StoreCall};
 
 /// Number of ids to try.
@@ -17,7 +17,7 @@ const UNUSED: SecretHash = SecretHash::from_bytes([0; 32]);
 
 /// A new session on its way to the store.
 pub(crate) struct Create {
-    pub(super) writes: Writes,
+    changes: Changes,
     live: Live,
     record: Record,
     /// The cookie with the token.
@@ -28,16 +28,16 @@ pub(crate) struct Create {
 }
 
 /// Takes a request's writes out for a new record, which has no secret to check.
-pub(super) fn first_writes(driver: &Driver, mut state: MutexGuard<'_, State>) -> Writes {
+pub(super) fn first_changes(driver: &Driver, mut state: MutexGuard<'_, State>) -> Changes {
     state.take_writes(&driver.shared.sessions, UNUSED, None)
 }
 
 impl Create {
-    pub(super) fn start(driver: &Driver, writes: Writes, attempts: u32) -> Result<Step, Error> {
-        match make(driver, &writes.changes) {
-            Ok((live, record, cookie)) => Self { writes, live, record, cookie: Some(cookie), attempts }.ask(driver),
+    pub(super) fn start(driver: &Driver, changes: Changes, attempts: u32) -> Result<Step, Error> {
+        match make(driver, &changes) {
+            Ok((live, record, cookie)) => Self { changes, live, record, cookie: Some(cookie), attempts }.ask(driver),
             Err(error) => {
-                driver.give_back(Some(writes));
+                driver.give_back(Some(changes));
                 Err(error)
             }
         }
@@ -48,7 +48,7 @@ impl Create {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
                 if driver.is_watched() {
-                    driver.shared.lock().rebase_for(&self.writes, Some(self.record.clone()));
+                    driver.rebase(Some(self.record.clone()));
                 }
                 Ok(Step::Ask(Box::new(Question::Create(self, answer))))
             }
@@ -61,28 +61,28 @@ impl Create {
         }
         // Hides the record that `ask` showed meanwhile. Only the commit that holds the turn shows
         // one.
-        driver.shared.lock().rebase_for(&self.writes, None);
-        let writes = self.writes.take();
+        driver.rebase(None);
+        let changes = self.changes.take();
         let refusal = match answer {
             Ok(Created::Exists | Created::Unanswered) if self.attempts < ID_ATTEMPTS => {
-                return Self::start(driver, writes, self.attempts + 1);
+                return Self::start(driver, changes, self.attempts + 1);
             }
             Ok(Created::Exists) => ErrorKind::IdsExhausted,
             Ok(Created::Full) => ErrorKind::StoreFull,
             answer => {
                 let lost = |_| StoreError::new(driver.shared.sessions.store().name(), StoreErrorKind::TimedOut);
                 let error = answer.map_or_else(|error| error, lost);
-                return Err(driver.store_failed(StoreCall::Create, error, Some(writes)));
+                return Err(driver.store_failed(StoreCall::Create, error, Some(changes)));
             }
         };
-        driver.give_back(Some(writes));
+        driver.give_back(Some(changes));
         Err(Error::new(refusal))
     }
 
     fn stored(&mut self, driver: &Driver, evicted: &[SessionId]) -> Step {
         let id = self.record.id();
         let mut state = driver.shared.lock();
-        let is_wanted = state.wants(&self.writes);
+        let is_wanted = driver.is_wanted(&state);
         if is_wanted && driver.is_watched() {
             state.adopt(self.live.clone(), self.record.clone());
         }
@@ -99,7 +99,7 @@ impl Create {
         for id in evicted {
             driver.shared.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
         }
-        driver.saved(id, &mut self.writes, headers)
+        driver.saved(id, &mut self.changes, headers)
     }
 }
 
@@ -123,14 +123,13 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
     Ok((live, record, cookie))
 }
 
-/// Shows the session that `writes` will begin, while an earlier store operation is pending.
+/// Shows the session that `changes` will begin, while an earlier store operation is pending.
 ///
 /// It must show the principal, so that a login of another principal drops what was written for this
 /// one.
-pub(super) fn show(driver: &Driver, id: SessionId, writes: &Writes) {
+pub(super) fn show(driver: &Driver, id: SessionId, changes: &Changes) {
     if driver.is_watched() {
-        let lifetime = lifetime_of(driver, &writes.changes);
-        driver.shared.lock().rebase_for(writes, first_record(id, UNUSED, lifetime, &writes.changes).ok());
+        driver.rebase(first_record(id, UNUSED, lifetime_of(driver, changes), changes).ok());
     }
 }
 

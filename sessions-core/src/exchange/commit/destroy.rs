@@ -1,12 +1,12 @@
 //! Ending sessions, and storing a successor if the request began one.
 
 use parking_lot::MutexGuard;
-use sessions_store::{SessionId, StoreError};
+use sessions_store::{Changes, SessionId, StoreError};
 
-use super::create::{self, Create, first_writes};
+use super::create::{self, Create, first_changes};
 use super::driver::{Driver, Question, Step};
 use crate::error::{Error, ErrorKind};
-use crate::exchange::state::{State, Writes};
+use crate::exchange::state::State;
 use crate::manager::{DestroyReason, Event, StoreCall};
 
 /// The destruction of a request's sessions, one at a time.
@@ -15,11 +15,9 @@ pub(crate) struct Destroy {
     /// The sessions to destroy next, usually none.
     others: Vec<SessionId>,
     /// The writes that followed the destroy, which begin a new session.
-    successor: Option<Writes>,
+    successor: Option<Changes>,
     /// Why the writes that followed the destroy are refused, if they are.
     refusal: Option<Error>,
-    /// The number of `destroy` calls. A later one makes the refused writes obsolete.
-    destroys: u32,
 }
 
 impl Destroy {
@@ -31,23 +29,24 @@ impl Destroy {
     ) -> Result<Step, Error> {
         let [others @ .., id] = state.doomed() else { return Err(Error::new(ErrorKind::NoSession)) };
         let (id, others) = (*id, others.to_vec());
-        let destroys = state.destroys;
-        let successor = has_successor.then(move || first_writes(driver, state));
-        Self { id, others, successor, refusal, destroys }.ask(driver)
+        let successor = has_successor.then(move || first_changes(driver, state));
+        Self { id, others, successor, refusal }.ask(driver)
     }
 
     fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
         match driver.shared.sessions.store().destroy(self.id).try_ready() {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
-                self.successor.iter().for_each(|writes| create::show(driver, self.id, writes));
+                self.successor.iter().for_each(|changes| create::show(driver, self.id, changes));
                 Ok(Step::Ask(Box::new(Question::Destroy(self, answer))))
             }
         }
     }
 
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
-        self.successor.iter().for_each(|writes| driver.shared.lock().rebase_for(writes, None));
+        if self.successor.is_some() {
+            driver.rebase(None);
+        }
         let existed = match answer {
             Ok(existed) => existed,
             // The session may still be live, so the logout must not be reported as done.
@@ -57,13 +56,13 @@ impl Destroy {
             driver.shared.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
         }
         driver.shared.lock().record_destroyed(self.id);
-        let (successor, refusal, destroys) = (self.successor.take(), self.refusal.take(), self.destroys);
+        let (successor, refusal) = (self.successor.take(), self.refusal.take());
         if let Some(id) = self.others.pop() {
-            return Self { id, others: std::mem::take(&mut self.others), successor, refusal, destroys }.ask(driver);
+            return Self { id, others: std::mem::take(&mut self.others), successor, refusal }.ask(driver);
         }
         match (successor, refusal) {
-            (Some(writes), _) => Create::start(driver, writes, 1),
-            (None, Some(error)) if driver.shared.lock().destroys == destroys => Err(error),
+            (Some(changes), _) => Create::start(driver, changes, 1),
+            (None, Some(error)) if driver.is_wanted(&driver.shared.lock()) => Err(error),
             (None, _) => driver.ended(),
         }
     }

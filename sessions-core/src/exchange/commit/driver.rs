@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use parking_lot::MutexGuard;
-use sessions_store::{Created, Record, Refusal, SessionId, StoreError, StoreFuture};
+use sessions_store::{Changes, Created, Record, Refusal, SessionId, StoreError, StoreFuture};
 
 use super::create::{self, Create};
 use super::destroy::Destroy;
@@ -19,13 +19,16 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::outcome::{Blocked, Outcome, decide};
 use crate::exchange::response::{SessionHeaders, Vary};
 use crate::exchange::shared::Shared;
-use crate::exchange::state::{State, Writes};
+use crate::exchange::state::{Dropped, State};
 use crate::manager::{Event, Principal, StoreCall};
 
 /// One commit of an exchange.
 pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) occasion: Occasion,
+    /// The number of `destroy` calls when the writes were taken. A later `destroy` makes them
+    /// obsolete.
+    pub(super) destroys: u32,
     turn: Option<TurnGuard>,
 }
 
@@ -82,8 +85,9 @@ pub(crate) async fn take_turn_for(shared: &Arc<Shared>, key: &str) -> Result<Tur
     loop {
         let turn = take_turn(shared).await?;
         if !shared.lock().is_renewing() {
-            let driver = Driver::new(Arc::clone(shared), Occasion::Save);
-            driver.settle(Update::start_increment(&driver, key)?).await.map(drop)?;
+            let mut driver = Driver::new(Arc::clone(shared), Occasion::Save);
+            let step = Update::start_increment(&mut driver, key)?;
+            driver.settle(step).await.map(drop)?;
         }
         // Checked again: another task may have signed in meanwhile.
         if !shared.lock().is_renewing() {
@@ -102,11 +106,13 @@ pub(crate) async fn take_turn_for(shared: &Arc<Shared>, key: &str) -> Result<Tur
 pub(crate) async fn take_turn(shared: &Arc<Shared>) -> Result<TurnGuard, Error> {
     let dropped = poll_fn(|context| shared.lock().poll_turn(context)).await;
     let turn = TurnGuard(Arc::clone(shared));
-    if let Some(question) = dropped {
-        let destroys = question.destroys();
-        let settled = Driver::new(Arc::clone(shared), Occasion::Save).settle(Step::Ask(question)).await;
-        // A later destroy makes the writes obsolete, and must not fail because of them.
-        let is_wanted = destroys.is_none_or(|destroys| shared.lock().destroys == destroys);
+    if let Some(Dropped { question, destroys }) = dropped {
+        let is_destroy = matches!(*question, Question::Destroy(..));
+        let driver = Driver { destroys, ..Driver::new(Arc::clone(shared), Occasion::Save) };
+        let settled = driver.settle(Step::Ask(question)).await;
+        // A later destroy makes the writes obsolete, and must not fail because of them. The
+        // operation that ends a session itself checks whether a `destroy` followed.
+        let is_wanted = is_destroy || driver.is_wanted(&shared.lock());
         // Writes that the store failed to save are retried together with the newer ones.
         if let Err(error) = settled
             && error.kind() != ErrorKind::StoreUnavailable
@@ -120,7 +126,7 @@ pub(crate) async fn take_turn(shared: &Arc<Shared>) -> Result<TurnGuard, Error> 
 
 impl Driver {
     pub(super) const fn new(shared: Arc<Shared>, occasion: Occasion) -> Self {
-        Self { shared, occasion, turn: None }
+        Self { shared, occasion, destroys: 0, turn: None }
     }
 
     /// Decides what to do and starts the store operation. `None` if another commit is running.
@@ -134,6 +140,7 @@ impl Driver {
         if self.turn.is_none() && state.is_busy() {
             return None;
         }
+        self.destroys = state.destroys;
         if self.drops_writes() {
             state.drop_writes();
         }
@@ -155,7 +162,7 @@ impl Driver {
                 Ok(Step::Done(self.headers(&mut state, None)))
             }
             Outcome::Touch | Outcome::Commit => Update::start(self, state, outcome == Outcome::Touch),
-            Outcome::Create => Create::start(self, create::first_writes(self, state), 1),
+            Outcome::Create => Create::start(self, create::first_changes(self, state), 1),
             Outcome::Destroy => {
                 self.drop_if_last(&mut state);
                 Destroy::start(self, state, false, None)
@@ -245,6 +252,22 @@ impl Driver {
         self.occasion == Occasion::Headers { drops_writes: true }
     }
 
+    /// Returns whether no `destroy` has followed the commit's writes.
+    pub(super) const fn is_wanted(&self, state: &State) -> bool {
+        self.destroys == state.destroys
+    }
+
+    /// Replaces the record below the request's writes while the commit runs.
+    ///
+    /// Does nothing after a `destroy`: the record may belong to a session that the request has
+    /// ended.
+    pub(super) fn rebase(&self, base: Option<Record>) {
+        let mut state = self.shared.lock();
+        if self.is_wanted(&state) {
+            state.view.rebase(base);
+        }
+    }
+
     /// Returns whether the session has other holders, which may read it again.
     pub(super) fn is_watched(&self) -> bool {
         Arc::strong_count(&self.shared) > 1
@@ -278,17 +301,17 @@ impl Driver {
 
     /// Ends a commit that was saved. A login is reported, and may end older logins.
     #[inline]
-    pub(super) fn saved(&self, id: SessionId, writes: &mut Writes, headers: SessionHeaders) -> Step {
-        match writes.changes.take_principal() {
+    pub(super) fn saved(&self, id: SessionId, changes: &mut Changes, headers: SessionHeaders) -> Step {
+        match changes.take_principal() {
             None => Step::Done(headers),
-            Some(principal) => self.signed_in(id, principal, writes.destroys, headers),
+            Some(principal) => self.signed_in(id, principal, headers),
         }
     }
 
     #[cold]
-    fn signed_in(&self, id: SessionId, principal: Box<str>, destroys: u32, headers: SessionHeaders) -> Step {
+    fn signed_in(&self, id: SessionId, principal: Box<str>, headers: SessionHeaders) -> Step {
         // This only counts. Sessions are ended when the step is carried out, after the event.
-        let step = Limit::start(self, id, &principal, destroys, headers);
+        let step = Limit::start(self, id, &principal, headers);
         self.shared.raise(&Event::SignedIn { id, principal: Principal(principal) });
         step
     }
@@ -305,7 +328,7 @@ impl Driver {
     }
 
     /// Raises an event for a failed store operation, and gives the writes back.
-    pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, writes: Option<Writes>) -> Error {
+    pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, writes: Option<Changes>) -> Error {
         self.shared.raise(&Event::StoreFailed { call, kind: error.kind() });
         self.give_back(writes);
         error.into()
@@ -314,25 +337,25 @@ impl Driver {
     /// Gives unsaved writes back to a handler that called `save`, so that it can retry.
     ///
     /// A response is the last attempt: it reports its writes, and a destroy before them, as failed.
-    pub(super) fn give_back(&self, writes: Option<Writes>) {
+    pub(super) fn give_back(&self, writes: Option<Changes>) {
         let mut state = self.shared.lock();
-        match (self.occasion, writes) {
-            (Occasion::Save, Some(writes)) => state.take_back(writes),
-            (Occasion::Save, None) => {}
-            (Occasion::Headers { .. }, Some(writes)) if !state.wants(&writes) => {}
-            (Occasion::Headers { .. }, writes) => {
-                state.is_destroy_reported = true;
-                drop(state);
-                writes.iter().for_each(|writes| self.give_up(writes));
-            }
+        if writes.is_some() && !self.is_wanted(&state) {
+            return;
+        }
+        if self.occasion == Occasion::Save {
+            writes.into_iter().for_each(|writes| state.take_back(writes));
+        } else {
+            state.is_destroy_reported = true;
+            drop(state);
+            writes.iter().for_each(|writes| self.give_up(writes));
         }
     }
 
     /// Gives up the writes of a failed commit. A save that follows reports later writes that are
     /// dropped with them; after a response none may follow.
-    pub(super) fn give_up(&self, writes: &Writes) {
+    pub(super) fn give_up(&self, writes: &Changes) {
         let mut state = self.shared.lock();
-        let (id, drops) = (state.id(), state.give_up(writes));
+        let (id, drops) = (state.id(), self.is_wanted(&state) && state.give_up(writes));
         drop(state);
         if drops && self.occasion != Occasion::Save {
             self.shared.sessions.raise_unsaved(id);
@@ -365,23 +388,12 @@ impl Asked<'_> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         if let (Some(question), Occasion::Save) = (self.question.take(), self.driver.occasion) {
-            self.driver.shared.lock().keep_dropped(question);
+            self.driver.shared.lock().keep_dropped(Dropped { question, destroys: self.driver.destroys });
         }
     }
 }
 
 impl Question {
-    /// Returns the number of `destroy` calls when the writes of this operation were taken.
-    fn destroys(&self) -> Option<u32> {
-        match self {
-            Self::Update(update, _) => Some(update.writes.destroys),
-            Self::Create(create, _) => Some(create.writes.destroys),
-            Self::SignIn(sign_in, _) => Some(sign_in.writes.destroys),
-            // `Limit` itself checks whether a `destroy` followed.
-            Self::Destroy(..) | Self::Limit(..) => None,
-        }
-    }
-
     fn poll(&mut self, driver: &Driver, context: &mut Context<'_>) -> Poll<Result<Step, Error>> {
         Poll::Ready(match self {
             Self::Update(update, answer) => update.conclude(driver, ready!(Pin::new(answer).poll(context))),

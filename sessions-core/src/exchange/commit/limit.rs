@@ -13,19 +13,11 @@ use crate::manager::{DestroyReason, Event, LimitPolicy, Sessions, StoreCall};
 pub(crate) struct Limit {
     /// The headers that the login has ended with.
     headers: SessionHeaders,
-    /// The number of `destroy` calls before the login. A later one ends it, refused or not.
-    destroys: u32,
 }
 
 impl Limit {
     /// Checks the limit after a login was committed.
-    pub(super) fn start(
-        driver: &Driver,
-        id: SessionId,
-        principal: &str,
-        destroys: u32,
-        headers: SessionHeaders,
-    ) -> Step {
+    pub(super) fn start(driver: &Driver, id: SessionId, principal: &str, headers: SessionHeaders) -> Step {
         let sessions = &driver.shared.sessions;
         let Some(most) = sessions.config().sessions_per_principal else { return Step::Done(headers) };
         let store = sessions.store();
@@ -39,7 +31,7 @@ impl Limit {
             },
         };
         let accepted = StoreFuture::new(enforce(sessions.clone(), most, id, principal.into(), count));
-        Step::Ask(Box::new(Question::Limit(Self { headers, destroys }, accepted)))
+        Step::Ask(Box::new(Question::Limit(Self { headers }, accepted)))
     }
 
     /// Ends the login's commit.
@@ -49,7 +41,8 @@ impl Limit {
         match answer {
             Ok(false) => {
                 let mut state = driver.shared.lock();
-                if state.destroys == self.destroys {
+                // A later destroy has ended the login, refused or not.
+                if driver.is_wanted(&state) {
                     state.lose();
                     return Err(Error::new(ErrorKind::TooManySessions));
                 }

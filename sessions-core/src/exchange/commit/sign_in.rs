@@ -1,29 +1,28 @@
 //! A login whose session ended or was renewed while the request was under way.
 
-use sessions_store::{Record, StoreError};
+use sessions_store::{Changes, Record, StoreError};
 
 use super::create::{Create, show};
 use super::driver::{Driver, Question, Step};
 use crate::error::Error;
-use crate::exchange::state::Writes;
 use crate::manager::StoreCall;
 
 /// A login on its way to a session of its own.
 pub(crate) struct SignIn {
     /// The record that the request loaded.
     base: Record,
-    pub(super) writes: Writes,
+    changes: Changes,
 }
 
 impl SignIn {
     /// Loads the session again, to find out whether it ended or was renewed.
-    pub(super) fn start(driver: &Driver, base: Record, writes: Writes) -> Result<Step, Error> {
-        let now = writes.changes.now();
-        let mut sign_in = Self { base, writes };
+    pub(super) fn start(driver: &Driver, base: Record, changes: Changes) -> Result<Step, Error> {
+        let now = changes.now();
+        let mut sign_in = Self { base, changes };
         match driver.shared.sessions.store().load(sign_in.base.id(), now).try_ready() {
             Ok(answer) => sign_in.conclude(driver, answer),
             Err(answer) => {
-                show(driver, sign_in.base.id(), &sign_in.writes);
+                show(driver, sign_in.base.id(), &sign_in.changes);
                 Ok(Step::Ask(Box::new(Question::SignIn(sign_in, answer))))
             }
         }
@@ -39,18 +38,18 @@ impl SignIn {
         driver: &Driver,
         answer: Result<Option<Record>, StoreError>,
     ) -> Result<Step, Error> {
-        let now = self.writes.changes.now();
+        let now = self.changes.now();
         let grace = driver.shared.sessions.config().renewal_grace;
-        driver.shared.lock().rebase_for(&self.writes, None);
-        let mut writes = self.writes.take();
+        driver.rebase(None);
+        let mut changes = self.changes.take();
         let current = driver.shared.sessions.check_answer(StoreCall::Load, answer);
         let overtaken = current.ok().flatten().filter(|record| {
-            let is_theirs = record.principal().is_some() && record.principal() == writes.changes.new_principal();
+            let is_theirs = record.principal().is_some() && record.principal() == changes.new_principal();
             is_theirs && record.is_live(now) && record.supersedes(&self.base.secret_hash(), now, grace)
         });
         if let Some(record) = overtaken {
-            writes.changes.copy_entries(&record);
+            changes.copy_entries(&record);
         }
-        Create::start(driver, writes, 1)
+        Create::start(driver, changes, 1)
     }
 }

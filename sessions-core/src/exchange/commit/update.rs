@@ -2,7 +2,7 @@
 
 use parking_lot::MutexGuard;
 use sessions_store::request::NewSecret;
-use sessions_store::{Record, Refusal, SecretHash, StoreError, Timestamp};
+use sessions_store::{Changes, Record, Refusal, SecretHash, StoreError, Timestamp};
 
 use super::create;
 use super::driver::{Driver, Occasion, Question, Step};
@@ -10,14 +10,14 @@ use super::sign_in::SignIn;
 use crate::cookie::{Secret, SetCookie, Token};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::response::SessionHeaders;
-use crate::exchange::state::{Live, State, Writes};
+use crate::exchange::state::{Live, State};
 use crate::manager::{Event, StoreCall};
 
 /// Changes on their way to the store.
 pub(crate) struct Update {
     /// The record before the changes.
     base: Record,
-    pub(super) writes: Writes,
+    changes: Changes,
     /// Only the time of last use is written, and perhaps a rotation begun.
     is_touch: bool,
     /// The new token, or the one in use with its new expiry.
@@ -53,19 +53,19 @@ impl Update {
         let (token, secret) = issued.unzip();
         let kept = (resends && !is_save).then(|| (live.token.clone(), expected));
         let token = token.zip(secret.map(NewSecret::hash)).or(kept);
-        let writes = state.take_writes(sessions, expected, secret);
+        let changes = state.take_writes(sessions, expected, secret);
         if is_save && let Some(live) = state.live_mut() {
             (live.rotation_due, live.cookie_due) = (rotation_due, resends || rotation_due);
         }
         drop(guard);
-        let mut update = Self { base, writes, is_touch, sent: None };
+        let mut update = Self { base, changes, is_touch, sent: None };
         if let Some((token, hash)) = token {
-            match sessions.token_cookie(&token, lifetime, update.writes.changes.now()) {
+            match sessions.token_cookie(&token, lifetime, update.changes.now()) {
                 Ok(cookie) => update.sent = Some(Sent { token, hash, cookie }),
                 // A request that only read does not fail because of its token.
                 Err(error) if is_touch => return driver.skip_touch(error),
                 Err(error) => {
-                    driver.give_back(Some(update.writes));
+                    driver.give_back(Some(update.changes));
                     return Err(error);
                 }
             }
@@ -74,28 +74,29 @@ impl Update {
     }
 
     /// Starts a commit of the increment of one entry alone.
-    pub(super) fn start_increment(driver: &Driver, key: &str) -> Result<Step, Error> {
+    pub(super) fn start_increment(driver: &mut Driver, key: &str) -> Result<Step, Error> {
         let mut state = driver.shared.lock();
+        driver.destroys = state.destroys;
         let base = state.live_base().cloned();
-        let writes = state.take_increment(&driver.shared.sessions, key);
-        let (Some(base), Some(writes)) = (base, writes) else {
+        let changes = state.take_increment(&driver.shared.sessions, key);
+        let (Some(base), Some(changes)) = (base, changes) else {
             return Ok(Step::Done(SessionHeaders::default()));
         };
         state.resend_cookie(base.lifetime());
         drop(state);
-        Self { base, writes, is_touch: false, sent: None }.ask(driver)
+        Self { base, changes, is_touch: false, sent: None }.ask(driver)
     }
 
     fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
-        match driver.shared.sessions.store().commit(&self.base, &self.writes.changes).try_ready() {
+        match driver.shared.sessions.store().commit(&self.base, &self.changes).try_ready() {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
                 if driver.is_watched() {
-                    match self.base.apply(&self.writes.changes) {
-                        Ok(record) => driver.shared.lock().rebase_for(&self.writes, Some(record)),
+                    match self.base.apply(&self.changes) {
+                        Ok(record) => driver.rebase(Some(record)),
                         // A login gets another session if this one has expired.
-                        Err(Refusal::Gone) if self.writes.changes.new_principal().is_some() => {
-                            create::show(driver, self.base.id(), &self.writes);
+                        Err(Refusal::Gone) if self.changes.new_principal().is_some() => {
+                            create::show(driver, self.base.id(), &self.changes);
                         }
                         Err(_) => {}
                     }
@@ -117,15 +118,15 @@ impl Update {
         };
         // Hides the record that `ask` showed meanwhile. Only the commit that holds the turn shows
         // one.
-        driver.shared.lock().rebase_for(&self.writes, Some(self.base.clone()));
+        driver.rebase(Some(self.base.clone()));
         match failure {
             Err(error) if self.is_touch => {
                 driver.shared.raise(&Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
                 driver.skip_touch(error.into())
             }
-            Err(error) => Err(driver.store_failed(StoreCall::Commit, error, Some(self.writes.take()))),
+            Err(error) => Err(driver.store_failed(StoreCall::Commit, error, Some(self.changes.take()))),
             Ok(refused) => {
-                driver.give_up(&self.writes);
+                driver.give_up(&self.changes);
                 Err(match refused {
                     Err(Refusal::TooLarge) => Error::too_large(&driver.shared.sessions.config().limits),
                     _ => Error::new(ErrorKind::Conflict),
@@ -135,7 +136,7 @@ impl Update {
     }
 
     fn applied(&mut self, driver: &Driver, record: Record) -> Step {
-        let changes = &self.writes.changes;
+        let changes = &self.changes;
         let known = changes.new_secret().unwrap_or_else(|| changes.expected_secret());
         let mut state = driver.shared.lock();
         let is_sent = self.sent.as_ref().is_some_and(|sent| record.newest_secret() == sent.hash);
@@ -143,10 +144,10 @@ impl Update {
         let cookie = if is_sent { self.take_cookie(&mut state) } else { None };
         let headers = driver.headers(&mut state, cookie);
         drop(state);
-        if self.writes.changes.new_secret().is_some() {
+        if self.changes.new_secret().is_some() {
             driver.shared.raise(&Event::Renewed { id: self.base.id() });
         }
-        driver.saved(self.base.id(), &mut self.writes, headers)
+        driver.saved(self.base.id(), &mut self.changes, headers)
     }
 
     /// Returns the cookie of a token that is still the newest, unless the request has ended the
@@ -154,7 +155,7 @@ impl Update {
     fn take_cookie(&mut self, state: &mut State) -> Option<SetCookie> {
         let (Sent { token, cookie, .. }, live) = (self.sent.take()?, state.live_mut()?);
         live.is_stale = false;
-        if self.writes.changes.new_secret().is_some() {
+        if self.changes.new_secret().is_some() {
             // The other fields stay: the handler may have shifted the expiration meanwhile.
             live.replace_token(token);
         }
@@ -166,15 +167,15 @@ impl Update {
     /// A logout stays a logout. A login has proven who the visitor is, so it gets a new session.
     fn gone(&mut self, driver: &Driver) -> Result<Step, Error> {
         let mut state = driver.shared.lock();
-        let signs_in = self.writes.changes.new_principal().is_some() && !state.by_bearer();
-        if signs_in && state.wants(&self.writes) {
+        let signs_in = self.changes.new_principal().is_some() && !state.by_bearer();
+        if signs_in && driver.is_wanted(&state) {
             state.lose_for_login();
             drop(state);
-            return SignIn::start(driver, self.base.clone(), self.writes.take());
+            return SignIn::start(driver, self.base.clone(), self.changes.take());
         }
         state.lose();
         drop(state);
-        let changes = &self.writes.changes;
+        let changes = &self.changes;
         let changes_expiry = changes.head().is_some_and(|head| head.lifetime.is_some() || head.shifts);
         let wrote = changes.has_writes() || changes_expiry;
         if (wrote || changes.new_secret().is_some()) && !driver.drops_writes() {

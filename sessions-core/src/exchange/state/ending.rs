@@ -2,9 +2,8 @@
 
 use sessions_store::{Record, SessionId};
 
-use super::{Live, Stage, State};
+use super::{Dropped, Live, Stage, State};
 use crate::cookie::SetCookie;
-use crate::exchange::commit::Question;
 use crate::exchange::outcome::{Blocked, Facts};
 use crate::exchange::response::{SessionHeaders, Vary};
 use crate::manager::Sessions;
@@ -112,9 +111,8 @@ impl State {
 
     /// Discards the writes of a request without a response. Returns whether it destroyed a session.
     ///
-    /// Also returns the unanswered store operation of a dropped save, for the caller to drop
-    /// outside the lock.
-    pub(crate) fn abandon(&mut self) -> (bool, Option<Box<Question>>) {
+    /// Also returns a dropped save, for the caller to drop outside the lock.
+    pub(crate) fn abandon(&mut self) -> (bool, Option<Dropped>) {
         if self.headers_sent {
             return (false, None);
         }

@@ -13,8 +13,15 @@ pub(super) struct Saves {
     turn: Option<Vec<Waker>>,
     /// The cookie for the response headers.
     cookie: Option<SetCookie>,
-    /// The unanswered store operation of a save that was dropped.
-    dropped: Option<Box<Question>>,
+    dropped: Option<Dropped>,
+}
+
+/// A save that was dropped before the store answered.
+pub(crate) struct Dropped {
+    /// The unanswered store operation.
+    pub(crate) question: Box<Question>,
+    /// The number of `destroy` calls before the save.
+    pub(crate) destroys: u32,
 }
 
 impl State {
@@ -27,8 +34,8 @@ impl State {
         self.saves.get_or_insert_default().turn = Some(Vec::new());
     }
 
-    /// Starts a turn once no other commit is running. Returns the operation of a dropped save.
-    pub(crate) fn poll_turn(&mut self, context: &Context<'_>) -> Poll<Option<Box<Question>>> {
+    /// Starts a turn once no other commit is running. Returns a dropped save.
+    pub(crate) fn poll_turn(&mut self, context: &Context<'_>) -> Poll<Option<Dropped>> {
         if let Some(waiting) = self.saves.as_mut().and_then(|saves| saves.turn.as_mut()) {
             if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
                 waiting.push(context.waker().clone());
@@ -44,16 +51,15 @@ impl State {
         self.saves.as_mut().and_then(|saves| saves.turn.take()).unwrap_or_default()
     }
 
-    /// Keeps the unanswered store operation of a dropped save.
-    pub(crate) fn keep_dropped(&mut self, question: Box<Question>) {
-        self.saves.get_or_insert_default().dropped = Some(question);
+    pub(crate) fn keep_dropped(&mut self, save: Dropped) {
+        self.saves.get_or_insert_default().dropped = Some(save);
     }
 
     pub(super) fn has_dropped(&self) -> bool {
         self.saves.as_ref().is_some_and(|saves| saves.dropped.is_some())
     }
 
-    pub(super) fn take_dropped(&mut self) -> Option<Box<Question>> {
+    pub(super) fn take_dropped(&mut self) -> Option<Dropped> {
         self.saves.as_mut()?.dropped.take()
     }
 

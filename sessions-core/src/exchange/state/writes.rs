@@ -6,37 +6,7 @@ use sessions_store::{Changes, Record, SecretHash};
 use super::State;
 use crate::manager::Sessions;
 
-/// A request's writes, taken out for a commit.
-pub(crate) struct Writes {
-    pub(crate) changes: Changes,
-    /// The number of `destroy` calls when the writes were taken. A later `destroy` makes them
-    /// obsolete.
-    pub(crate) destroys: u32,
-}
-
-impl Writes {
-    /// Takes the writes out and leaves none.
-    pub(crate) fn take(&mut self) -> Self {
-        Self { changes: self.changes.take(), destroys: self.destroys }
-    }
-}
-
 impl State {
-    /// Returns whether no `destroy` has followed the writes.
-    pub(crate) const fn wants(&self, writes: &Writes) -> bool {
-        self.destroys == writes.destroys
-    }
-
-    /// Replaces the record below the request's writes while `writes` are being committed.
-    ///
-    /// Does nothing after a `destroy`: the record may belong to a session that the request has
-    /// ended.
-    pub(crate) fn rebase_for(&mut self, writes: &Writes, base: Option<Record>) {
-        if self.wants(writes) {
-            self.view.rebase(base);
-        }
-    }
-
     /// Takes the request's writes out for a commit.
     #[inline]
     pub(crate) fn take_writes(
@@ -44,7 +14,7 @@ impl State {
         sessions: &Sessions,
         expected_secret: SecretHash,
         secret: Option<NewSecret>,
-    ) -> Writes {
+    ) -> Changes {
         self.renewal = false;
         if let Some(live) = self.live_mut() {
             (live.touch_due, live.rotation_due, live.cookie_due) = (false, false, false);
@@ -53,24 +23,18 @@ impl State {
         if secret.is_some() {
             head.get_or_insert_default().secret = secret;
         }
-        let changes = self.view.take_changes(sessions.now(), expected_secret, head, sessions.config().limits);
-        Writes { changes, destroys: self.destroys }
+        self.view.take_changes(sessions.now(), expected_secret, head, sessions.config().limits)
     }
 
     /// Takes only the increment of one entry out for a commit, if there is one.
-    pub(crate) fn take_increment(&mut self, sessions: &Sessions, key: &str) -> Option<Writes> {
+    pub(crate) fn take_increment(&mut self, sessions: &Sessions, key: &str) -> Option<Changes> {
         let expected_secret = self.expected_secret()?;
-        let changes = self.view.take_increment(key, sessions.now(), expected_secret, sessions.config().limits)?;
-        Some(Writes { changes, destroys: self.destroys })
+        self.view.take_increment(key, sessions.now(), expected_secret, sessions.config().limits)
     }
 
-    /// Puts back the writes of a failed commit, below newer ones, unless a `destroy` made them
-    /// obsolete.
-    pub(crate) fn take_back(&mut self, writes: Writes) {
-        if !self.wants(&writes) {
-            return;
-        }
-        let Some(older) = self.view.restore(writes.changes) else { return };
+    /// Puts back the writes of a failed commit, below newer ones.
+    pub(crate) fn take_back(&mut self, writes: Changes) {
+        let Some(older) = self.view.restore(writes) else { return };
         self.renewal |= matches!(older.secret, Some(NewSecret::Renewed(_)));
         let newer = self.head.take().unwrap_or_default();
         self.head = boxed(HeadChanges {
@@ -87,11 +51,11 @@ impl State {
     ///
     /// What the request has written since a login belongs to its principal, so the session is then
     /// lost to the request.
-    pub(crate) fn give_up(&mut self, writes: &Writes) -> bool {
-        let login = writes.changes.new_principal();
+    pub(crate) fn give_up(&mut self, writes: &Changes) -> bool {
+        let login = writes.new_principal();
         let is_same_principal = login.is_none() || self.base().and_then(Record::principal) == login;
         let is_edited = self.view.is_edited() || self.head.is_some();
-        if !self.wants(writes) || is_same_principal || !is_edited {
+        if is_same_principal || !is_edited {
             return false;
         }
         let drops = self.view.has_writes() || self.head.is_some();
