@@ -36,10 +36,7 @@ impl Create {
     pub(super) fn start(driver: &Driver, changes: Changes, attempts: u32) -> Result<Step, Error> {
         match make(driver, &changes) {
             Ok((live, record, cookie)) => Self { changes, live, record, cookie: Some(cookie), attempts }.ask(driver),
-            Err(error) => {
-                driver.give_back(Some(changes));
-                Err(error)
-            }
+            Err(error) => Err(driver.fail(error, Some(changes))),
         }
     }
 
@@ -75,8 +72,7 @@ impl Create {
                 return Err(driver.store_failed(StoreCall::Create, error, Some(changes)));
             }
         };
-        driver.give_back(Some(changes));
-        Err(Error::new(refusal))
+        Err(driver.fail(Error::new(refusal), Some(changes)))
     }
 
     fn stored(&mut self, driver: &Driver, evicted: &[SessionId]) -> Step {

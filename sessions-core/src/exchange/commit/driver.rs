@@ -330,17 +330,17 @@ impl Driver {
     /// Raises an event for a failed store operation, and gives the writes back.
     pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, writes: Option<Changes>) -> Error {
         self.shared.raise(&Event::StoreFailed { call, kind: error.kind() });
-        self.give_back(writes);
-        error.into()
+        self.fail(error.into(), writes)
     }
 
-    /// Gives unsaved writes back to a handler that called `save`, so that it can retry.
+    /// Gives unsaved writes back to a handler that called `save`, so that it can retry. Returns the
+    /// error of the commit.
     ///
     /// A response is the last attempt: it reports its writes, and a destroy before them, as failed.
-    pub(super) fn give_back(&self, writes: Option<Changes>) {
+    pub(super) fn fail(&self, error: Error, writes: Option<Changes>) -> Error {
         let mut state = self.shared.lock();
         if writes.is_some() && !self.is_wanted(&state) {
-            return;
+            return error;
         }
         if self.occasion == Occasion::Save {
             writes.into_iter().for_each(|writes| state.take_back(writes));
@@ -349,6 +349,7 @@ impl Driver {
             drop(state);
             writes.iter().for_each(|writes| self.give_up(writes));
         }
+        error
     }
 
     /// Gives up the writes of a failed commit. A save that follows reports later writes that are

@@ -64,10 +64,7 @@ impl Update {
                 Ok(cookie) => update.sent = Some(Sent { token, hash, cookie }),
                 // A request that only read does not fail because of its token.
                 Err(error) if is_touch => return driver.skip_touch(error),
-                Err(error) => {
-                    driver.give_back(Some(update.changes));
-                    return Err(error);
-                }
+                Err(error) => return Err(driver.fail(error, Some(update.changes))),
             }
         }
         update.ask(driver)
