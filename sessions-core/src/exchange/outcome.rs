@@ -93,12 +93,6 @@ pub(crate) enum Outcome {
     TooLate,
 }
 
-impl Outcome {
-    pub(crate) const fn asks_store(self) -> bool {
-        !matches!(self, Self::Keep | Self::Interrupted | Self::Blocked(_) | Self::NotCreated | Self::TooLate)
-    }
-}
-
 /// Returns whether a response with this status drops its request's writes, except a destroy and a
 /// renewal.
 ///

@@ -4,8 +4,9 @@ use parking_lot::MutexGuard;
 use sessions_store::{Changes, SessionId, StoreError};
 
 use super::create::{self, Create, first_changes};
-use super::driver::{Driver, Question, Step};
+use super::driver::{Driver, Occasion, Question, Step};
 use crate::error::{Error, ErrorKind};
+use crate::exchange::outcome::{Blocked, Outcome};
 use crate::exchange::state::State;
 use crate::manager::{DestroyReason, Event, StoreCall};
 
@@ -21,15 +22,15 @@ pub(crate) struct Destroy {
 }
 
 impl Destroy {
-    pub(super) fn start(
-        driver: &Driver,
-        state: MutexGuard<'_, State>,
-        has_successor: bool,
-        refusal: Option<Error>,
-    ) -> Result<Step, Error> {
+    pub(super) fn start(driver: &Driver, state: MutexGuard<'_, State>, outcome: Outcome) -> Result<Step, Error> {
         let [others @ .., id] = state.doomed() else { return Err(Error::new(ErrorKind::NoSession)) };
         let (id, others) = (*id, others.to_vec());
-        let successor = has_successor.then(move || first_changes(driver, state));
+        let refusal = match outcome {
+            Outcome::DestroyOnly if state.by_bearer() => Some(Blocked::NoSuchBearer.error()),
+            Outcome::DestroyOnly if driver.occasion == Occasion::Save => Some(Error::new(ErrorKind::NoSession)),
+            _ => None,
+        };
+        let successor = (outcome == Outcome::Replace).then(move || first_changes(driver, state));
         Self { id, others, successor, refusal }.ask(driver)
     }
 

@@ -16,7 +16,7 @@ use super::sign_in::SignIn;
 use super::update::Update;
 use crate::cookie::{SetCookie, Transport};
 use crate::error::{Error, ErrorKind};
-use crate::exchange::outcome::{Blocked, Outcome, decide};
+use crate::exchange::outcome::{Outcome, decide};
 use crate::exchange::response::{SessionHeaders, Vary};
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{Dropped, State};
@@ -147,7 +147,7 @@ impl Driver {
         let outcome = decide(state.facts(is_last, self.shared.creates_nothing));
         state.headers_sent |= is_last;
         // Without other holders of the session, no other commit can run.
-        if outcome.asks_store() && self.turn.is_none() && self.is_watched() {
+        if outcome != Outcome::Keep && self.turn.is_none() && self.is_watched() {
             state.begin_turn();
             self.turn = Some(TurnGuard(Arc::clone(&self.shared)));
         }
@@ -155,33 +155,18 @@ impl Driver {
     }
 
     fn execute(&self, outcome: Outcome, mut state: MutexGuard<'_, State>) -> Result<Step, Error> {
+        if !matches!(outcome, Outcome::Touch | Outcome::Commit | Outcome::Create | Outcome::Replace) {
+            self.drop_if_last(&mut state);
+        }
         match outcome {
-            Outcome::Keep => {
-                state.renewal = false;
-                self.drop_if_last(&mut state);
-                Ok(Step::Done(self.headers(&mut state, None)))
-            }
             Outcome::Touch | Outcome::Commit => Update::start(self, state, outcome == Outcome::Touch),
             Outcome::Create => Create::start(self, create::first_changes(self, state), 1),
-            Outcome::Destroy => {
-                self.drop_if_last(&mut state);
-                Destroy::start(self, state, false, None)
-            }
-            Outcome::Replace => Destroy::start(self, state, true, None),
-            Outcome::DestroyOnly => {
-                let refusal = match self.occasion {
-                    _ if state.by_bearer() => Some(Blocked::NoSuchBearer.error()),
-                    Occasion::Save => Some(Error::new(ErrorKind::NoSession)),
-                    Occasion::Headers { .. } => None,
-                };
-                self.drop_if_last(&mut state);
-                Destroy::start(self, state, false, refusal)
-            }
-            Outcome::Interrupted => Err(self.refuse(&mut state, Error::new(ErrorKind::Gone))),
-            Outcome::Blocked(blocked) => Err(self.refuse(&mut state, blocked.error())),
+            Outcome::Destroy | Outcome::Replace | Outcome::DestroyOnly => Destroy::start(self, state, outcome),
+            Outcome::Interrupted => Err(Error::new(ErrorKind::Gone)),
+            Outcome::Blocked(blocked) => Err(blocked.error()),
             Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),
-            Outcome::NotCreated => {
-                state.drop_writes_and_renewal();
+            Outcome::Keep | Outcome::NotCreated => {
+                state.renewal = false;
                 Ok(Step::Done(self.headers(&mut state, None)))
             }
             Outcome::TooLate => {
@@ -191,15 +176,8 @@ impl Driver {
         }
     }
 
-    /// Refuses the writes. A response reports the refusal, so it has no unsaved writes.
-    #[cold]
-    pub(super) fn refuse(&self, state: &mut State, error: Error) -> Error {
-        self.drop_if_last(state);
-        error
-    }
-
     /// Drops the writes that a response does not store, so that they do not count as unsaved.
-    fn drop_if_last(&self, state: &mut State) {
+    pub(super) fn drop_if_last(&self, state: &mut State) {
         if self.occasion != Occasion::Save {
             state.drop_writes_and_renewal();
         }

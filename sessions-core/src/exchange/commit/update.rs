@@ -42,7 +42,10 @@ impl Update {
         let expected = live.expected_secret(&base);
         let issued = match issue(driver, state, live, &base) {
             Ok(issued) => issued,
-            Err(error) => return Err(driver.refuse(state, error)),
+            Err(error) => {
+                driver.drop_if_last(state);
+                return Err(error);
+            }
         };
         let rotation_due = live.rotation_due;
         // Every commit restarts the idle timeout, and with it the age of a cookie that persists.
