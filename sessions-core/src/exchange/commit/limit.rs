@@ -38,17 +38,13 @@ impl Limit {
     ///
     /// If the store fails, the login stands: the principal's next login checks again.
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
-        match answer {
-            Ok(false) => {
-                let mut state = driver.shared.lock();
-                // A later destroy has ended the login, refused or not.
-                if driver.is_wanted(&state) {
-                    state.lose();
-                    return Err(Error::new(ErrorKind::TooManySessions));
-                }
+        if let Ok(false) = driver.shared.sessions.check_answer(StoreCall::Limit, answer) {
+            let mut state = driver.shared.lock();
+            // A later destroy has ended the login, refused or not.
+            if driver.is_wanted(&state) {
+                state.lose();
+                return Err(Error::new(ErrorKind::TooManySessions));
             }
-            Ok(true) => {}
-            Err(error) => driver.shared.raise(&Event::StoreFailed { call: StoreCall::Limit, kind: error.kind() }),
         }
         Ok(Step::Done(std::mem::take(&mut self.headers)))
     }
@@ -71,18 +67,14 @@ async fn enforce(
     let policy = sessions.config().limit_policy;
     let mut is_refused = policy == LimitPolicy::RefuseLogin && records.iter().all(|record| record.id() != own);
     for id in choose(records, most, policy) {
-        match sessions.store().destroy(id).await {
-            Ok(existed) => {
-                is_refused |= id == own && policy == LimitPolicy::RefuseLogin;
-                if existed {
-                    sessions.raise(&Event::Destroyed { id, reason: DestroyReason::SessionLimit });
-                }
-            }
+        let existed = match sessions.store().destroy(id).await {
             // The login has ended already, so it cannot stand.
-            Err(error) if is_refused => {
-                sessions.raise(&Event::StoreFailed { call: StoreCall::Limit, kind: error.kind() });
-            }
-            Err(error) => return Err(error),
+            answer if is_refused => sessions.check_answer(StoreCall::Limit, answer).unwrap_or(false),
+            answer => answer?,
+        };
+        is_refused |= id == own && policy == LimitPolicy::RefuseLogin;
+        if existed {
+            sessions.raise(&Event::Destroyed { id, reason: DestroyReason::SessionLimit });
         }
     }
     Ok(!is_refused)
