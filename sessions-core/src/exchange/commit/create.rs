@@ -44,9 +44,7 @@ impl Create {
         match driver.shared.sessions.store().create(&self.record).try_ready() {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
-                if driver.is_watched() {
-                    driver.rebase(Some(self.record.clone()));
-                }
+                driver.show(|| Some(self.record.clone()));
                 Ok(Step::Ask(Box::new(Question::Create(self, answer))))
             }
         }
@@ -119,14 +117,13 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
     Ok((live, record, cookie))
 }
 
-/// Shows the session that `changes` will begin, while an earlier store operation is pending.
+/// Returns a record of the session that `changes` will begin, to be shown while an earlier store
+/// operation is pending.
 ///
 /// It must show the principal, so that a login of another principal drops what was written for this
 /// one.
-pub(super) fn show(driver: &Driver, id: SessionId, changes: &Changes) {
-    if driver.is_watched() {
-        driver.rebase(first_record(id, UNUSED, lifetime_of(driver, changes), changes).ok());
-    }
+pub(super) fn preview(driver: &Driver, id: SessionId, changes: &Changes) -> Option<Record> {
+    first_record(id, UNUSED, lifetime_of(driver, changes), changes).ok()
 }
 
 fn lifetime_of(driver: &Driver, changes: &Changes) -> Lifetime {

@@ -3,7 +3,7 @@
 use parking_lot::MutexGuard;
 use sessions_store::{Changes, SessionId, StoreError};
 
-use super::create::{self, Create, first_changes};
+use super::create::{Create, first_changes, preview};
 use super::driver::{Driver, Occasion, Question, Step};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::outcome::{Blocked, Outcome};
@@ -38,7 +38,9 @@ impl Destroy {
         match driver.shared.sessions.store().destroy(self.id).try_ready() {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
-                self.successor.iter().for_each(|changes| create::show(driver, self.id, changes));
+                if let Some(changes) = &self.successor {
+                    driver.show(|| preview(driver, self.id, changes));
+                }
                 Ok(Step::Ask(Box::new(Question::Destroy(self, answer))))
             }
         }

@@ -246,6 +246,13 @@ impl Driver {
         }
     }
 
+    /// Shows other holders the record that the commit will store, while the answer is awaited.
+    pub(super) fn show(&self, record: impl FnOnce() -> Option<Record>) {
+        if self.is_watched() {
+            self.rebase(record());
+        }
+    }
+
     /// Returns whether the session has other holders, which may read it again.
     pub(super) fn is_watched(&self) -> bool {
         Arc::strong_count(&self.shared) > 1

@@ -2,7 +2,7 @@
 
 use sessions_store::{Changes, Record, StoreError};
 
-use super::create::{Create, show};
+use super::create::{Create, preview};
 use super::driver::{Driver, Question, Step};
 use crate::error::Error;
 use crate::manager::StoreCall;
@@ -22,7 +22,7 @@ impl SignIn {
         match driver.shared.sessions.store().load(sign_in.base.id(), now).try_ready() {
             Ok(answer) => sign_in.conclude(driver, answer),
             Err(answer) => {
-                show(driver, sign_in.base.id(), &sign_in.changes);
+                driver.show(|| preview(driver, sign_in.base.id(), &sign_in.changes));
                 Ok(Step::Ask(Box::new(Question::SignIn(sign_in, answer))))
             }
         }

@@ -4,7 +4,7 @@ use parking_lot::MutexGuard;
 use sessions_store::request::NewSecret;
 use sessions_store::{Changes, Record, Refusal, SecretHash, StoreError, Timestamp};
 
-use super::create;
+use super::create::preview;
 use super::driver::{Driver, Occasion, Question, Step};
 use super::sign_in::SignIn;
 use crate::cookie::{Secret, SetCookie, Token};
@@ -91,16 +91,13 @@ impl Update {
         match driver.shared.sessions.store().commit(&self.base, &self.changes).try_ready() {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
-                if driver.is_watched() {
-                    match self.base.apply(&self.changes) {
-                        Ok(record) => driver.rebase(Some(record)),
-                        // A login gets another session if this one has expired.
-                        Err(Refusal::Gone) if self.changes.new_principal().is_some() => {
-                            create::show(driver, self.base.id(), &self.changes);
-                        }
-                        Err(_) => {}
+                driver.show(|| match self.base.apply(&self.changes) {
+                    // A login gets another session if this one has expired.
+                    Err(Refusal::Gone) if self.changes.new_principal().is_some() => {
+                        preview(driver, self.base.id(), &self.changes)
                     }
-                }
+                    applied => Some(applied.unwrap_or_else(|_| self.base.clone())),
+                });
                 Ok(Step::Ask(Box::new(Question::Update(self, answer))))
             }
         }
