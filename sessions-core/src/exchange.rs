@@ -186,9 +186,7 @@ impl Exchange {
     /// be driven to completion instead.
     #[must_use = "a logout is not carried out unless the commit is driven to its end"]
     pub fn abandon(&self) -> Option<Commit> {
-        let mut state = self.shared.lock();
-        let (destroys, dropped) = state.abandon();
-        drop(state);
+        let (destroys, dropped) = self.shared.lock().abandon();
         // Dropped outside the lock, since it may run a store's code.
         drop(dropped);
         destroys.then(|| commit::begin(Arc::clone(&self.shared), true))

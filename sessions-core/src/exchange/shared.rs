@@ -69,8 +69,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let state = self.state.get_mut();
         if !state.is_over && *self.is_asked.get_mut() && state.has_unsaved() {
-            let id = state.written_id();
-            self.sessions.raise_unsaved(id);
+            self.sessions.raise_unsaved(state.written_id());
         }
     }
 }

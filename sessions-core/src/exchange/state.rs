@@ -149,17 +149,11 @@ impl State {
     }
 
     pub(crate) const fn live(&self) -> Option<&Live> {
-        match &self.stage {
-            Stage::Live(live) => Some(live),
-            _ => None,
-        }
+        if let Stage::Live(live) = &self.stage { Some(live) } else { None }
     }
 
     pub(crate) const fn live_mut(&mut self) -> Option<&mut Live> {
-        match &mut self.stage {
-            Stage::Live(live) => Some(live),
-            _ => None,
-        }
+        if let Stage::Live(live) = &mut self.stage { Some(live) } else { None }
     }
 
     pub(crate) fn id(&self) -> Option<SessionId> {
@@ -253,10 +247,7 @@ impl State {
     /// Returns when the principal last proved who they are.
     pub(crate) fn signed_in_at(&self, now: Timestamp) -> Option<Timestamp> {
         let proves = self.head.as_ref().is_some_and(|head| head.confirms || head.principal.is_some());
-        if proves {
-            return Some(now);
-        }
-        self.base().and_then(Record::signed_in_at)
+        if proves { Some(now) } else { self.base().and_then(Record::signed_in_at) }
     }
 
     /// Returns whether the request has loaded a record with a principal.
