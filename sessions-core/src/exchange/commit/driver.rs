@@ -11,7 +11,7 @@ use sessions_store::{Changes, Created, Record, Refusal, SessionId, StoreError, S
 use super::create::{self, Create};
 use super::destroy::Destroy;
 use super::error::CommitError;
-use super::limit::Limit;
+use super::limit;
 use super::sign_in::SignIn;
 use super::update::Update;
 use crate::cookie::{SetCookie, Transport};
@@ -57,7 +57,8 @@ pub(crate) enum Question {
     Create(Create, StoreFuture<Created>),
     Destroy(Destroy, StoreFuture<bool>),
     SignIn(SignIn, StoreFuture<Option<Record>>),
-    Limit(Limit, StoreFuture<bool>),
+    /// The headers that a login has ended with, and whether the principal limit admits it.
+    Limit(SessionHeaders, StoreFuture<bool>),
 }
 
 /// Permission to use the store while other commits of the exchange wait.
@@ -296,7 +297,7 @@ impl Driver {
     #[cold]
     fn signed_in(&self, id: SessionId, principal: Box<str>, headers: SessionHeaders) -> Step {
         // This only counts. Sessions are ended when the step is carried out, after the event.
-        let step = Limit::start(self, id, &principal, headers);
+        let step = limit::start(self, id, &principal, headers);
         self.shared.raise(&Event::SignedIn { id, principal: Principal(principal) });
         step
     }
@@ -386,7 +387,7 @@ impl Question {
             Self::Create(create, answer) => create.conclude(driver, ready!(Pin::new(answer).poll(context))),
             Self::Destroy(destroy, answer) => destroy.conclude(driver, ready!(Pin::new(answer).poll(context))),
             Self::SignIn(sign_in, answer) => sign_in.conclude(driver, ready!(Pin::new(answer).poll(context))),
-            Self::Limit(limit, answer) => limit.conclude(driver, ready!(Pin::new(answer).poll(context))),
+            Self::Limit(headers, answer) => limit::conclude(driver, headers, ready!(Pin::new(answer).poll(context))),
         })
     }
 }

@@ -9,45 +9,41 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::response::SessionHeaders;
 use crate::manager::{DestroyReason, Event, LimitPolicy, Sessions, StoreCall};
 
-/// A login whose principal may have too many sessions.
-pub(crate) struct Limit {
-    /// The headers that the login has ended with.
-    headers: SessionHeaders,
+/// Checks the limit after a login was committed, which has ended with these headers.
+pub(super) fn start(driver: &Driver, id: SessionId, principal: &str, headers: SessionHeaders) -> Step {
+    let sessions = &driver.shared.sessions;
+    let Some(most) = sessions.config().sessions_per_principal else { return Step::Done(headers) };
+    let store = sessions.store();
+    let count = match sessions.config().limit_policy {
+        // Another login's check may have ended this session, which a count would not show.
+        LimitPolicy::RefuseLogin => None,
+        LimitPolicy::EndOldest => match store.count_of_principal(principal, sessions.now()).try_ready() {
+            Ok(Ok(count)) if count <= most as u64 => return Step::Done(headers),
+            Ok(answer) => Some(StoreFuture::ready(answer)),
+            Err(later) => Some(later),
+        },
+    };
+    let accepted = StoreFuture::new(enforce(sessions.clone(), most, id, principal.into(), count));
+    Step::Ask(Box::new(Question::Limit(headers, accepted)))
 }
 
-impl Limit {
-    /// Checks the limit after a login was committed.
-    pub(super) fn start(driver: &Driver, id: SessionId, principal: &str, headers: SessionHeaders) -> Step {
-        let sessions = &driver.shared.sessions;
-        let Some(most) = sessions.config().sessions_per_principal else { return Step::Done(headers) };
-        let store = sessions.store();
-        let count = match sessions.config().limit_policy {
-            // Another login's check may have ended this session, which a count would not show.
-            LimitPolicy::RefuseLogin => None,
-            LimitPolicy::EndOldest => match store.count_of_principal(principal, sessions.now()).try_ready() {
-                Ok(Ok(count)) if count <= most as u64 => return Step::Done(headers),
-                Ok(answer) => Some(StoreFuture::ready(answer)),
-                Err(later) => Some(later),
-            },
-        };
-        let accepted = StoreFuture::new(enforce(sessions.clone(), most, id, principal.into(), count));
-        Step::Ask(Box::new(Question::Limit(Self { headers }, accepted)))
-    }
-
-    /// Ends the login's commit.
-    ///
-    /// If the store fails, the login stands: the principal's next login checks again.
-    pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
-        if let Ok(false) = driver.shared.sessions.check_answer(StoreCall::Limit, answer) {
-            let mut state = driver.shared.lock();
-            // A later destroy has ended the login, refused or not.
-            if driver.is_wanted(&state) {
-                state.lose();
-                return Err(Error::new(ErrorKind::TooManySessions));
-            }
+/// Ends the commit of a login that was accepted or refused.
+///
+/// If the store fails, the login stands: the principal's next login checks again.
+pub(super) fn conclude(
+    driver: &Driver,
+    headers: &mut SessionHeaders,
+    accepted: Result<bool, StoreError>,
+) -> Result<Step, Error> {
+    if let Ok(false) = driver.shared.sessions.check_answer(StoreCall::Limit, accepted) {
+        let mut state = driver.shared.lock();
+        // A later destroy has ended the login, refused or not.
+        if driver.is_wanted(&state) {
+            state.lose();
+            return Err(Error::new(ErrorKind::TooManySessions));
         }
-        Ok(Step::Done(std::mem::take(&mut self.headers)))
     }
+    Ok(Step::Done(std::mem::take(headers)))
 }
 
 /// Ends the sessions beyond the limit, if any, and returns whether the login is accepted.
