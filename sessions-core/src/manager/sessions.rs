@@ -288,10 +288,13 @@ impl Sessions {
 
     /// Raises an event for a failed store operation and converts its error.
     pub(crate) fn check_answer<T>(&self, call: StoreCall, answer: Result<T, StoreError>) -> Result<T, Error> {
-        answer.map_err(|error| {
-            self.raise(&Event::StoreFailed { call, kind: error.kind() });
-            error.into()
-        })
+        answer.map_err(|error| self.store_failed(call, error))
+    }
+
+    /// Raises an event for a failed store operation, and returns its error.
+    pub(crate) fn store_failed(&self, call: StoreCall, error: StoreError) -> Error {
+        self.raise(&Event::StoreFailed { call, kind: error.kind() });
+        error.into()
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -58,19 +58,19 @@ impl Create {
         // one.
         driver.rebase(None);
         let changes = self.changes.take();
-        let refusal = match answer {
+        let sessions = &driver.shared.sessions;
+        let error = match answer {
             Ok(Created::Exists | Created::Unanswered) if self.attempts < ID_ATTEMPTS => {
                 return Self::start(driver, changes, self.attempts + 1);
             }
-            Ok(Created::Exists) => ErrorKind::IdsExhausted,
-            Ok(Created::Full) => ErrorKind::StoreFull,
+            Ok(Created::Exists) => Error::new(ErrorKind::IdsExhausted),
+            Ok(Created::Full) => Error::new(ErrorKind::StoreFull),
             answer => {
-                let lost = |_| StoreError::new(driver.shared.sessions.store().name(), StoreErrorKind::TimedOut);
-                let error = answer.map_or_else(|error| error, lost);
-                return Err(driver.store_failed(StoreCall::Create, error, Some(changes)));
+                let lost = || StoreError::new(sessions.store().name(), StoreErrorKind::TimedOut);
+                sessions.store_failed(StoreCall::Create, answer.err().unwrap_or_else(lost))
             }
         };
-        Err(driver.fail(Error::new(refusal), Some(changes)))
+        Err(driver.fail(error, Some(changes)))
     }
 
     fn stored(&mut self, driver: &Driver, evicted: &[SessionId]) -> Step {

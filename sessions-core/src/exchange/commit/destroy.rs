@@ -50,12 +50,9 @@ impl Destroy {
         if self.successor.is_some() {
             driver.rebase(None);
         }
-        let existed = match answer {
-            Ok(existed) => existed,
-            // The session may still be live, so the logout must not be reported as done.
-            Err(error) => return Err(driver.store_failed(StoreCall::Destroy, error, self.successor.take())),
-        };
-        if existed {
+        // After a failure the session may still be live: the logout must not be reported as done.
+        let existed = driver.shared.sessions.check_answer(StoreCall::Destroy, answer);
+        if existed.map_err(|error| driver.fail(error, self.successor.take()))? {
             driver.shared.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
         }
         driver.shared.lock().record_destroyed(self.id);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use parking_lot::MutexGuard;
-use sessions_store::{Changes, Created, Record, Refusal, SessionId, StoreError, StoreFuture};
+use sessions_store::{Changes, Created, Record, Refusal, SessionId, StoreFuture};
 
 use super::create::{self, Create};
 use super::destroy::Destroy;
@@ -20,7 +20,7 @@ use crate::exchange::outcome::{Outcome, decide};
 use crate::exchange::response::{SessionHeaders, Vary};
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{Dropped, State};
-use crate::manager::{Event, Principal, StoreCall};
+use crate::manager::{Event, Principal};
 
 /// One commit of an exchange.
 pub(super) struct Driver {
@@ -311,12 +311,6 @@ impl Driver {
             live.touch_due = true;
         }
         if self.occasion == Occasion::Save { Err(error) } else { Ok(Step::Done(self.headers(&mut state, None))) }
-    }
-
-    /// Raises an event for a failed store operation, and gives the writes back.
-    pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, writes: Option<Changes>) -> Error {
-        self.shared.raise(&Event::StoreFailed { call, kind: error.kind() });
-        self.fail(error.into(), writes)
     }
 
     /// Gives unsaved writes back to a handler that called `save`, so that it can retry. Returns the

@@ -116,12 +116,10 @@ impl Update {
         // Hides the record that `ask` showed meanwhile. Only the commit that holds the turn shows
         // one.
         driver.rebase(Some(self.base.clone()));
-        match failure {
-            Err(error) if self.is_touch => {
-                driver.shared.raise(&Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
-                driver.skip_touch(error.into())
-            }
-            Err(error) => Err(driver.store_failed(StoreCall::Commit, error, Some(self.changes.take()))),
+        let call = if self.is_touch { StoreCall::Touch } else { StoreCall::Commit };
+        match driver.shared.sessions.check_answer(call, failure) {
+            Err(error) if self.is_touch => driver.skip_touch(error),
+            Err(error) => Err(driver.fail(error, Some(self.changes.take()))),
             Ok(refused) => {
                 driver.give_up(&self.changes);
                 Err(match refused {
