@@ -210,7 +210,16 @@ impl Driver {
                 Step::Done(headers) => return Ok(headers),
                 Step::Ask(question) => asked.question = Some(question),
             }
-            step = poll_fn(|context| asked.poll(context)).await?;
+            step = poll_fn(|context| {
+                // Taken out while polling, so that a store that panics leaves no operation behind.
+                let mut question = asked.question.take().expect("a commit ends with the last answer");
+                let step = question.poll(self, context);
+                if step.is_pending() {
+                    asked.question = Some(question);
+                }
+                step
+            })
+            .await?;
         }
     }
 
@@ -352,18 +361,6 @@ struct Asked<'a> {
     /// `None` once the store has answered.
     question: Option<Box<Question>>,
     driver: &'a Driver,
-}
-
-impl Asked<'_> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, Error>> {
-        // Taken out while polling, so that a store that panics leaves no operation behind.
-        let mut question = self.question.take().expect("a commit ends with the last answer");
-        let step = question.poll(self.driver, context);
-        if step.is_pending() {
-            self.question = Some(question);
-        }
-        step
-    }
 }
 
 impl Drop for Asked<'_> {
