@@ -3,7 +3,7 @@
 use parking_lot::MutexGuard;
 use sessions_store::{Changes, Created, Lifetime, Record, Refusal, SecretHash, SessionId, StoreError, StoreErrorKind};
 
-use super::driver::{Driver, Question, Step};
+use super::driver::{Answer, Driver, Question, Step};
 use crate::cookie::{Secret, SetCookie, Transport};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::state::{Live, State};
@@ -50,7 +50,7 @@ impl Create {
         }
     }
 
-    pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<Created, StoreError>) -> Result<Step, Error> {
+    pub(super) fn conclude(&mut self, driver: &Driver, answer: Answer<Created>) -> Result<Step, Error> {
         if let Ok(Created::Stored { evicted, .. }) = answer {
             return Ok(self.stored(driver, &evicted));
         }

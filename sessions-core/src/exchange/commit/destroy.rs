@@ -1,10 +1,10 @@
 //! Ending sessions, and storing a successor if the request began one.
 
 use parking_lot::MutexGuard;
-use sessions_store::{Changes, SessionId, StoreError};
+use sessions_store::{Changes, SessionId};
 
 use super::create::{Create, first_changes, preview};
-use super::driver::{Driver, Occasion, Question, Step};
+use super::driver::{Answer, Driver, Occasion, Question, Step};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::outcome::{Blocked, Outcome};
 use crate::exchange::state::State;
@@ -46,7 +46,7 @@ impl Destroy {
         }
     }
 
-    pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
+    pub(super) fn conclude(&mut self, driver: &Driver, answer: Answer<bool>) -> Result<Step, Error> {
         if self.successor.is_some() {
             driver.rebase(None);
         }

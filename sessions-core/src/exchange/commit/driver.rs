@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use parking_lot::MutexGuard;
-use sessions_store::{Changes, Created, Record, Refusal, SessionId, StoreFuture};
+use sessions_store::{Changes, Created, Record, Refusal, SessionId, StoreError, StoreFuture};
 
 use super::create::{self, Create};
 use super::destroy::Destroy;
@@ -41,6 +41,9 @@ pub(super) enum Occasion {
     /// The handler called `save`, and continues.
     Save,
 }
+
+/// The answer to a store operation.
+pub(super) type Answer<T> = Result<T, StoreError>;
 
 /// The next step of a commit.
 pub(super) enum Step {

@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 
-use sessions_store::{Record, SessionId, StoreError, StoreFuture};
+use sessions_store::{Record, SessionId, StoreFuture};
 
-use super::driver::{Driver, Question, Step};
+use super::driver::{Answer, Driver, Question, Step};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::response::SessionHeaders;
 use crate::manager::{DestroyReason, Event, LimitPolicy, Sessions, StoreCall};
@@ -30,11 +30,7 @@ pub(super) fn start(driver: &Driver, id: SessionId, principal: &str, headers: Se
 /// Ends the commit of a login that was accepted or refused.
 ///
 /// If the store fails, the login stands: the principal's next login checks again.
-pub(super) fn conclude(
-    driver: &Driver,
-    headers: &mut SessionHeaders,
-    accepted: Result<bool, StoreError>,
-) -> Result<Step, Error> {
+pub(super) fn conclude(driver: &Driver, headers: &mut SessionHeaders, accepted: Answer<bool>) -> Result<Step, Error> {
     if let Ok(false) = driver.shared.sessions.check_answer(StoreCall::Limit, accepted) {
         let mut state = driver.shared.lock();
         // A later destroy has ended the login, refused or not.
@@ -53,7 +49,7 @@ async fn enforce(
     own: SessionId,
     principal: Box<str>,
     count: Option<StoreFuture<u64>>,
-) -> Result<bool, StoreError> {
+) -> Answer<bool> {
     if let Some(count) = count
         && count.await? <= most as u64
     {

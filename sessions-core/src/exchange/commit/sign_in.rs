@@ -1,9 +1,9 @@
 //! A login whose session ended or was renewed while the request was under way.
 
-use sessions_store::{Changes, Record, StoreError};
+use sessions_store::{Changes, Record};
 
 use super::create::{Create, preview};
-use super::driver::{Driver, Question, Step};
+use super::driver::{Answer, Driver, Question, Step};
 use crate::error::Error;
 use crate::manager::StoreCall;
 
@@ -33,11 +33,7 @@ impl SignIn {
     ///
     /// A login form that is sent twice therefore keeps the cart, whichever response arrives last.
     /// The login does not fail if the old session cannot be loaded.
-    pub(super) fn conclude(
-        &mut self,
-        driver: &Driver,
-        answer: Result<Option<Record>, StoreError>,
-    ) -> Result<Step, Error> {
+    pub(super) fn conclude(&mut self, driver: &Driver, answer: Answer<Option<Record>>) -> Result<Step, Error> {
         let now = self.changes.now();
         let grace = driver.shared.sessions.config().renewal_grace;
         driver.rebase(None);

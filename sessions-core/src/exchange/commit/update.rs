@@ -2,10 +2,10 @@
 
 use parking_lot::MutexGuard;
 use sessions_store::request::NewSecret;
-use sessions_store::{Changes, Record, Refusal, SecretHash, StoreError, Timestamp};
+use sessions_store::{Changes, Record, Refusal, SecretHash, Timestamp};
 
 use super::create::preview;
-use super::driver::{Driver, Occasion, Question, Step};
+use super::driver::{Answer, Driver, Occasion, Question, Step};
 use super::sign_in::SignIn;
 use crate::cookie::{Secret, SetCookie, Token};
 use crate::error::{Error, ErrorKind};
@@ -103,11 +103,7 @@ impl Update {
         }
     }
 
-    pub(super) fn conclude(
-        &mut self,
-        driver: &Driver,
-        answer: Result<Result<Record, Refusal>, StoreError>,
-    ) -> Result<Step, Error> {
+    pub(super) fn conclude(&mut self, driver: &Driver, answer: Answer<Result<Record, Refusal>>) -> Result<Step, Error> {
         let failure = match answer {
             Ok(Ok(record)) => return Ok(self.applied(driver, record)),
             Ok(Err(Refusal::Gone)) => return self.gone(driver),
