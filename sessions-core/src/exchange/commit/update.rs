@@ -47,7 +47,6 @@ impl Update {
                 return Err(error);
             }
         };
-        let rotation_due = live.rotation_due;
         // Every commit restarts the idle timeout, and with it the age of a cookie that persists.
         let lifetime = state.new_lifetime().unwrap_or_else(|| base.lifetime());
         let resends = !live.is_replaced && !state.by_bearer() && (live.is_stale || lifetime.cookie_persists());
@@ -57,8 +56,10 @@ impl Update {
         let kept = (resends && !is_save).then(|| (live.token.clone(), expected));
         let token = token.zip(secret.map(NewSecret::hash)).or(kept);
         let changes = state.take_writes(sessions, expected, secret);
-        if is_save && let Some(live) = state.live_mut() {
-            (live.rotation_due, live.cookie_due) = (rotation_due, resends || rotation_due);
+        if let Some(live) = state.live_mut() {
+            live.touch_due = false;
+            live.rotation_due &= is_save;
+            live.cookie_due = is_save && (resends || live.rotation_due);
         }
         drop(guard);
         let mut update = Self { base, changes, is_touch, sent: None };

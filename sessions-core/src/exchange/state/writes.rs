@@ -16,9 +16,6 @@ impl State {
         secret: Option<NewSecret>,
     ) -> Changes {
         self.renewal = false;
-        if let Some(live) = self.live_mut() {
-            (live.touch_due, live.rotation_due, live.cookie_due) = (false, false, false);
-        }
         let mut head = self.head.take();
         if secret.is_some() {
             head.get_or_insert_default().secret = secret;
