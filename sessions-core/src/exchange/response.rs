@@ -143,6 +143,9 @@ fn controls_caching(name: &str) -> bool {
     is_targeted || matches!(name, "expires" | "surrogate-control" | "edge-control" | "x-accel-expires")
 }
 
+/// Returns whether an old value gives way to a new one.
+type GivesWay = fn(&[u8], &[u8]) -> bool;
+
 /// Removes the last header of a name, because the handler has set its own.
 #[cold]
 fn remove_last(headers: &mut impl ResponseHeaders, header: ResponseHeader) {
@@ -151,19 +154,14 @@ fn remove_last(headers: &mut impl ResponseHeaders, header: ResponseHeader) {
 }
 
 /// Adds a header and removes those of its name for which `gives_way(old, new)` is true.
-fn put(
-    headers: &mut impl ResponseHeaders,
-    header: ResponseHeader,
-    value: Cow<'static, str>,
-    gives_way: fn(&[u8], &[u8]) -> bool,
-) {
+fn put(headers: &mut impl ResponseHeaders, header: ResponseHeader, value: Cow<'static, str>, gives_way: GivesWay) {
     if headers.add(header, value) {
         make_way(headers, header, gives_way);
     }
 }
 
 #[cold]
-fn make_way(headers: &mut impl ResponseHeaders, header: ResponseHeader, gives_way: fn(&[u8], &[u8]) -> bool) {
+fn make_way(headers: &mut impl ResponseHeaders, header: ResponseHeader, gives_way: GivesWay) {
     let values = values(headers, header);
     if let Some((new, others)) = values.split_last() {
         retain(headers, header, |place, value| place == others.len() || !gives_way(value, new));
@@ -181,7 +179,7 @@ fn merge_vary(headers: &mut impl ResponseHeaders, name: &str) {
     let mut others = values(headers, ResponseHeader::Vary);
     others.pop();
     if field_names(&others).any(|other| other == "*" || other.eq_ignore_ascii_case(name)) {
-        retain(headers, ResponseHeader::Vary, |place, _| place < others.len());
+        remove_last(headers, ResponseHeader::Vary);
     } else {
         // One line, because some caches read only one.
         retain(headers, ResponseHeader::Vary, |_, _| false);
