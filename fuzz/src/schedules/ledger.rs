@@ -113,7 +113,11 @@ impl Ledger {
         story.principals.push((0, record.principal().map(str::to_owned)));
         for entry in record.entries() {
             if let Some(tag) = tag_of(entry.value()) {
-                deeds.stored.insert(entry.key().to_owned(), tag);
+                // A login that was overtaken copies the entries that others have written since.
+                if self.tags[tag].request == self.acting {
+                    let deeds = self.deeds.entry(self.acting).or_default();
+                    deeds.stored.insert(entry.key().to_owned(), tag);
+                }
                 story.stored.insert(tag, 0);
             }
         }
