@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sessions_core::adapter::{CommitError, RequestHeader, RequestHeaders, SessionHeaders, Token};
 use sessions_core::{Error, ErrorKind, Session};
-use sessions_store::SessionId;
+use sessions_store::{Record, SessionId, Timestamp};
 
 use super::ledger::{FLASH, KEYS, Ledger, NUMBER};
 use super::store::WatchedStore;
@@ -17,6 +17,7 @@ pub(super) struct Request {
     /// The browser that sent it.
     pub(super) jar: usize,
     pub(super) by_bearer: bool,
+    pub(super) began: Timestamp,
     pub(super) carried: Option<Token>,
     /// The handler's handle, once the session is loaded.
     pub(super) session: Option<Session>,
@@ -54,6 +55,8 @@ pub(super) struct Account {
     doomed: Vec<SessionId>,
     /// The handler has renewed the session of the token that the request carried.
     renews: bool,
+    /// A save was dropped, so that the handler does not see why its writes were refused.
+    drops_saves: bool,
     logins: Vec<String>,
 }
 
@@ -90,6 +93,11 @@ impl Request {
         account.due = 0;
         account.values.clear();
         account.added_before = ledger.deeds.get(&self.number).map_or(0, |deeds| deeds.added);
+    }
+
+    /// Records that a save was dropped.
+    pub(super) fn drop_save(&mut self) {
+        self.account.drops_saves = true;
     }
 
     /// Records a login that is about to happen, which drops the writes of somebody else.
@@ -218,7 +226,10 @@ impl Request {
                     true => self.saved(&mut ledger, &task.before),
                     false => ledger.end(&task.before.doomed),
                 }
-                self.check_renewed(store, &ledger, &task.before);
+                // A failed response drops refused writes, and the renewal that was one of them.
+                if keeps || !self.account.drops_saves {
+                    self.check_renewed(store, &ledger, &task.before);
+                }
                 headers
             }
             Err(error) => error.into_parts().1,
@@ -233,8 +244,13 @@ impl Request {
             None => {
                 assert_eq!(error, None, "an error removes the cookie");
                 let token = self.carried.as_ref().expect("a cookie is removed only if there is one");
-                assert!(!opens(store, token), "the cookie of a live session was removed");
-                ledger.bury(token);
+                // A record that was written long after the load began has a wrong clock's time.
+                let latest = self.began.after(Record::CLOCK_TOLERANCE);
+                let is_known = store.look(token.id()).is_none_or(|record| record.last_seen() <= latest);
+                if is_known {
+                    assert!(!opens(store, token), "the cookie of a live session was removed");
+                    ledger.bury(token);
+                }
             }
             Some(token) => self.check_cookie(store, &ledger, task, &token),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pollster::block_on;
 use sessions_core::adapter::Token;
 use sessions_core::testing::{ManualClock, with_entropy};
-use sessions_core::{ErrorKind, Expiry, LimitPolicy, Sessions};
+use sessions_core::{Clock, ErrorKind, Expiry, LimitPolicy, Sessions};
 use sessions_store::SessionId;
 
 use super::ledger::{FLASH, KEYS, NOBODY, NUMBER};
@@ -160,8 +160,9 @@ impl Site {
         let load = self.sessions.open().session_from(&Head::new(text.as_deref(), by_bearer));
         let load = Task::new(async move { Done::Loaded(load.await) }, Account::default(), since);
         let tasks = [Some(load), None, None];
-        let (session, account) = Default::default();
-        let request = Request { number, jar, by_bearer, carried, session, tasks, account, stage: Stage::Loading };
+        let (session, account, began) = (None, Account::default(), self.clock.now());
+        let request =
+            Request { number, jar, by_bearer, began, carried, session, tasks, account, stage: Stage::Loading };
         self.slots[slot] = Some(request);
         self.poll(slot, 0);
     }
@@ -300,6 +301,9 @@ impl Site {
         let number = request.number;
         if task > 0 {
             let dropped = request.tasks[task].take();
+            if dropped.is_some() {
+                request.drop_save();
+            }
             self.act_for(number);
             drop(dropped);
             return;
