@@ -1,8 +1,12 @@
 //! For adapters: the session side of one request and its response.
 //!
-//! An adapter keeps an [`Exchange`] with the request, loads the session when the handler asks for
-//! it, ends the exchange when the handler is done, and writes the [`SessionHeaders`] to the
-//! response. It makes no decisions itself.
+//! An adapter makes no decisions itself:
+//!
+//! 1. Before the handler, [`Exchanges::wrap`] returns an [`Exchange`], or `None` if an outer
+//!    middleware ends it.
+//! 2. When the handler asks, [`Exchanges::load`] loads its session from the [`RequestHeaders`].
+//! 3. After the handler, [`Exchange::end`] saves what it changed, and
+//!    [`SessionHeaders::write_to`] writes the headers that the response must carry.
 
 pub use crate::cookie::{Secret, Token};
 pub use crate::exchange::{
