@@ -42,6 +42,7 @@ pub(super) fn begin<T: 'static>(
         shared.load(loaded);
         return done(Ok(()));
     }
+    // Then the request has no candidate.
     if let Transport::None | Transport::NoneByPlainHttp = loaded.transport {
         log_absence(shared, candidates.has_foreign);
         shared.load(loaded);

@@ -221,6 +221,22 @@ fn a_refused_write_before_a_second_destroy_fails_no_logout() {
 
 /// The handle showed the principal before, whose session had expired.
 #[test]
+fn a_second_destroy_keeps_no_successor_of_the_first() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("a", "b");
+    let session = browser.start();
+    session.destroy();
+    session.set("k", "v").unwrap();
+    drop(fixture.begin(|| session.save()));
+    session.destroy();
+    let _ = fixture.store.counts();
+    block_on(session.save()).unwrap();
+    assert_eq!((fixture.store.counts().1, fixture.count()), (0, 0), "nothing was created to be destroyed");
+    assert!(browser.finish(&session, 200).unwrap().set_cookie.is_some_and(|removal| removal.ends_with("; Max-Age=0")));
+}
+
+#[test]
 fn a_login_under_way_on_an_expired_session_is_shown() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();

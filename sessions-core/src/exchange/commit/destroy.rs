@@ -60,10 +60,11 @@ impl Destroy {
         if let Some(id) = self.others.pop() {
             return Self { id, others: std::mem::take(&mut self.others), successor, refusal }.ask(driver);
         }
+        let is_wanted = driver.is_wanted(&driver.shared.lock());
         match (successor, refusal) {
-            (Some(changes), _) => Create::start(driver, changes, 1),
-            (None, Some(error)) if driver.is_wanted(&driver.shared.lock()) => Err(error),
-            (None, _) => driver.ended(),
+            (Some(changes), _) if is_wanted => Create::start(driver, changes, 1),
+            (None, Some(error)) if is_wanted => Err(error),
+            _ => driver.ended(),
         }
     }
 }

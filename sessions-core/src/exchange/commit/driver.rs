@@ -26,8 +26,8 @@ use crate::manager::{Event, Principal};
 pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) occasion: Occasion,
-    /// The number of `destroy` calls when the writes were taken. A later `destroy` makes them
-    /// obsolete.
+    /// The number of `destroy` calls when the writes were taken, once they were. A later `destroy`
+    /// makes them obsolete.
     pub(super) destroys: u32,
     turn: Option<TurnGuard>,
 }
@@ -111,12 +111,12 @@ pub(crate) async fn take_turn(shared: &Arc<Shared>) -> Result<TurnGuard, Error> 
     let dropped = poll_fn(|context| shared.lock().poll_turn(context)).await;
     let turn = TurnGuard(Arc::clone(shared));
     if let Some(Dropped { question, destroys }) = dropped {
-        let is_destroy = matches!(*question, Question::Destroy(..));
+        let judges_itself = matches!(*question, Question::Destroy(..) | Question::Limit(..));
         let driver = Driver { destroys, ..Driver::new(Arc::clone(shared), Occasion::Save) };
         let settled = driver.settle(Step::Ask(question)).await;
-        // A later destroy makes the writes obsolete, and must not fail because of them. The
-        // operation that ends a session itself checks whether a `destroy` followed.
-        let is_wanted = is_destroy || driver.is_wanted(&shared.lock());
+        // A later destroy makes the writes obsolete, and must not fail because of them. The end of
+        // a session and the principal limit check that themselves.
+        let is_wanted = judges_itself || driver.is_wanted(&shared.lock());
         // Writes that the store failed to save are retried together with the newer ones.
         if let Err(error) = settled
             && error.kind() != ErrorKind::StoreUnavailable

@@ -140,6 +140,7 @@ impl Stored {
         self.key_length as usize == key.len() && self.verb.scope() == scope && self.key() == key
     }
 
+    /// Orders edits by scope, requirements first (`None`), and key.
     fn compare(&self, scope: Option<Scope>, key: &[u8]) -> Ordering {
         self.verb.scope().cmp(&scope).then_with(|| self.key().cmp(key))
     }
