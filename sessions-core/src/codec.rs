@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
-use sessions_store::request::Scratch;
+use sessions_store::view::Scratch;
 
 use crate::error::{Error, ErrorKind};
 

@@ -7,7 +7,7 @@ pub use config::{ConfigError, ConfigErrorKind};
 use std::error::Error as StdError;
 use std::fmt;
 
-use sessions_store::request::WriteError;
+use sessions_store::view::WriteError;
 use sessions_store::{Limits, StoreError, StoreErrorKind};
 
 type Cause = Box<dyn StdError + Send + Sync>;

@@ -23,8 +23,8 @@ mod id;
 mod maybe_ready;
 mod memory;
 mod record;
-pub mod request;
 mod timestamp;
+pub mod view;
 
 pub use contract::{Answer, AsyncStore, Created, Cursor, FromAsync, Page, Store, StoreFuture};
 pub use error::{StoreError, StoreErrorKind};

@@ -97,7 +97,7 @@ mod tests {
             ),
             ("sessions_core::cookie::token::Token::parse", "token and cookie"),
             ("sessions_core::exchange::lookup::Search::judge", "the session's life: load, view, commit"),
-            ("sessions_store::request::view::View::set", "the session's life: load, view, commit"),
+            ("sessions_store::view::View::set", "the session's life: load, view, commit"),
             ("<sessions_store::memory::MemoryStore as sessions_store::contract::Store>::load", "store and record"),
             ("<sessions_http::future::ResponseFuture<F> as Future>::poll", "the adapter"),
             ("<axum::routing::Router as Service>::call", REST),

@@ -8,7 +8,7 @@ pub(crate) use turns::Dropped;
 
 use std::time::Duration;
 
-use sessions_store::request::{HeadChanges, View};
+use sessions_store::view::{HeadChanges, View};
 use sessions_store::{Lifetime, Record, SecretHash, SessionId, Timestamp};
 
 use crate::cookie::{Secret, Token, Transport};

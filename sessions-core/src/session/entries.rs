@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sessions_store::request::{Scope, Scratch, Write};
+use sessions_store::view::{Scope, Scratch, Write};
 
 use super::Session;
 use crate::error::{Error, ErrorKind};

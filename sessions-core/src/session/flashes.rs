@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sessions_store::request::{Scope, Write};
+use sessions_store::view::{Scope, Write};
 
 use super::Session;
 use crate::error::Error;

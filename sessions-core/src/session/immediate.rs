@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sessions_store::request::Scratch;
+use sessions_store::view::Scratch;
 use sessions_store::{Changes, Record, Refusal};
 
 use super::Session;

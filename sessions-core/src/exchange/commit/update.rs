@@ -1,7 +1,7 @@
 //! Applying a request's changes to its live session.
 
 use parking_lot::MutexGuard;
-use sessions_store::request::NewSecret;
+use sessions_store::view::NewSecret;
 use sessions_store::{Changes, Record, Refusal, SecretHash, Timestamp};
 
 use super::create::preview;

@@ -1,6 +1,6 @@
 //! Taking the request's writes out for a commit, putting them back, and discarding them.
 
-use sessions_store::request::{HeadChanges, NewSecret};
+use sessions_store::view::{HeadChanges, NewSecret};
 use sessions_store::{Changes, Record, SecretHash};
 
 use super::State;

@@ -1,14 +1,19 @@
 //! A request's view of its session: the loaded record with the request's own writes on top.
+//!
+//! This is for `sessions-core`, as are a few methods of [`Record`], [`Changes`] and [`Limits`]. A
+//! store needs none of it: it receives a request's changes when they are committed.
+
+pub use crate::record::{HeadChanges, NewSecret, Scope, Scratch};
 
 use std::fmt;
 
-use crate::record::{self, Change, Changes, Edits, Entry, HeadChanges, Limits, Record, Scope, SecretHash, Verb};
+use crate::record::{self, Change, Changes, Edits, Entry, Limits, Record, SecretHash, Verb};
 use crate::timestamp::Timestamp;
 
 /// A request's view of its session: the loaded record with the request's own writes on top.
 ///
 /// ```
-/// use sessions_store::request::{Scope, View, Write};
+/// use sessions_store::view::{Scope, View, Write};
 /// use sessions_store::{Limits, Record, SecretHash, SessionId, Timestamp};
 ///
 /// let (id, secret, now) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([2; 32]), Timestamp::from_millis(0));
