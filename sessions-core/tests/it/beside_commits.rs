@@ -219,7 +219,7 @@ fn a_refused_write_before_a_second_destroy_fails_no_logout() {
     }
 }
 
-/// The handle showed the principal before, whose session had expired.
+/// The session that had followed the first destroy was created, and destroyed at once.
 #[test]
 fn a_second_destroy_keeps_no_successor_of_the_first() {
     let fixture = Fixture::new();
@@ -236,6 +236,7 @@ fn a_second_destroy_keeps_no_successor_of_the_first() {
     assert!(browser.finish(&session, 200).unwrap().set_cookie.is_some_and(|removal| removal.ends_with("; Max-Age=0")));
 }
 
+/// The handle showed the principal before, whose session had expired.
 #[test]
 fn a_login_under_way_on_an_expired_session_is_shown() {
     let fixture = Fixture::new();

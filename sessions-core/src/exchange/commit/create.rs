@@ -27,7 +27,7 @@ pub(crate) struct Create {
     attempts: u32,
 }
 
-/// Takes a request's writes out for a new record, which has no secret to check.
+/// Takes a request's writes out for a new record, which has no secret to check. Releases the lock.
 pub(super) fn first_changes(driver: &Driver, mut state: MutexGuard<'_, State>) -> Changes {
     state.take_writes(&driver.shared.sessions, UNUSED, None)
 }
