@@ -135,7 +135,7 @@ mod tests {
     use crate::cookie::token::Secret;
 
     fn text(seed: u8) -> String {
-        Token::new(SessionId::from_bytes([seed; 16]), Secret([seed; 16])).text().as_str().to_owned()
+        Token::new(SessionId::from_bytes([seed; 16]), Secret::from_bytes([seed; 16])).text().as_str().to_owned()
     }
 
     fn open(value: &[u8]) -> Option<Candidate> {

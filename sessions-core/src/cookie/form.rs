@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn token() -> Token {
-        Token::new(SessionId::from_bytes([0; 16]), Secret([0; 16]))
+        Token::new(SessionId::from_bytes([0; 16]), Secret::from_bytes([0; 16]))
     }
 
     fn set(options: &CookieOptions, max_age: Option<Duration>) -> String {

@@ -70,9 +70,14 @@ redacted!(Token { id });
 /// OWASP asks for 64 bits of entropy, ASVS 7.2.3 for 128. Secrets are compared only as
 /// [`SecretHash`], in constant time.
 #[derive(Clone)]
-pub struct Secret(pub(super) [u8; 16]);
+pub struct Secret([u8; 16]);
 
 impl Secret {
+    #[cfg(test)]
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     pub(crate) fn random(entropy: Entropy) -> Result<Self, Error> {
         let [secret] = random_halves(entropy)?;
         Ok(Self(secret))
